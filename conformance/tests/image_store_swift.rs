@@ -141,7 +141,7 @@ fn context(cloud: &EmbeddedOpenStack) -> TenantContext {
     let login = Login::new(&cloud.auth_url(), Identity::password(user, password), scope).unwrap();
     let auth = Auth::new(Session::new(login, SessionOptions::default()));
     let transport = Transport::new(TransportConfig::new()).unwrap();
-    let client = Client::new(transport, Service::new(Config::default()).unwrap(), auth);
+    let client = Client::with_transport(transport, Service::new(Config::default()).unwrap(), auth);
     client.call(HeadAccount::default()).unwrap();
     let model = cloud.model();
     let id = model.user("demo").id.clone();

@@ -22,7 +22,7 @@ pub use self::notice::Notice;
 pub use self::task::{IntoMachine, Paged, Pages, Start};
 use crate::checksum::Value;
 use crate::error::Error;
-use crate::http::{Draft, Reply};
+use crate::http::{Draft, Reply, Timeouts};
 pub use crate::http::{GivenSource, Needs, SourceNeeds};
 use crate::retry::{Idempotency, RetryDecision, RetryPolicy};
 
@@ -200,6 +200,32 @@ impl<T> Recovery<T> {
 pub trait Service {
     /// Decides what to do about an error.
     fn judge(&self, error: &Error, idempotency: Idempotency) -> RetryDecision;
+
+    /// Returns this service with these timeouts for its requests.
+    ///
+    /// # Errors
+    ///
+    /// The service does not support this; the default does not.
+    fn with_timeouts(self, timeouts: Timeouts) -> Result<Self, Error>
+    where
+        Self: Sized,
+    {
+        let _ = timeouts;
+        Err(Error::invalid_input("this service has no timeouts of its own"))
+    }
+
+    /// Returns this service with this retry policy for its requests.
+    ///
+    /// # Errors
+    ///
+    /// The service does not support this; the default does not.
+    fn with_retry_policy(self, policy: RetryPolicy) -> Result<Self, Error>
+    where
+        Self: Sized,
+    {
+        let _ = policy;
+        Err(Error::invalid_input("this service has no retry policy of its own"))
+    }
 
     /// Learns from an error where `resource` is located. Returns true if another attempt would be
     /// sent to another place than the one that failed.

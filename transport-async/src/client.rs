@@ -15,13 +15,20 @@ use apus_core::contract::{
 };
 use apus_core::error::{ExchangeError, Leftover};
 use apus_core::http::{Completion, Exchange};
-use apus_core::machine::{Auth, Call, Claim, CleanUps, GrantOnly, Observer, RateLimits, Running};
+use apus_core::machine::{
+    Auth, Call, Claim, CleanUps, GrantOnly, Observer, RateLimits, Running, observe_both,
+};
 use apus_core::sign::Presigned;
 use apus_core::waiters::Position;
 use apus_host::clock;
+#[cfg(feature = "clouds")]
+use apus_host::surroundings::FromCloud;
+#[cfg(any(feature = "credentials", feature = "clouds"))]
+use apus_host::surroundings::FromEnv;
 use http::HeaderValue;
 use tokio::sync::oneshot;
 
+use crate::builder::ClientBuilder;
 use crate::cancel::CancelToken;
 use crate::config::TransportConfig;
 use crate::connect::Connector;
@@ -108,12 +115,58 @@ pub struct Client<S> {
 }
 
 impl<S: Service> Client<S> {
-    /// Returns a client of `service` that uses the authenticator `auth`.
-    pub fn new(transport: Transport, service: S, auth: Auth) -> Self {
+    /// Returns a client of `service`. `auth` is what signs or authenticates requests: keys,
+    /// credentials, or a session. Its transport uses no proxy and trusts Mozilla's certificates;
+    /// set another one with [`builder`](Self::builder).
+    ///
+    /// # Errors
+    ///
+    /// The transport can't be configured.
+    pub fn new(service: S, auth: impl Into<Auth>) -> Result<Self, Error> {
+        Self::builder(service, auth).build()
+    }
+
+    /// Returns a builder, which sets transport, proxy, timeouts, retries and limits.
+    pub fn builder(service: S, auth: impl Into<Auth>) -> ClientBuilder<S> {
+        ClientBuilder::new(service, auth.into())
+    }
+
+    /// Returns a client of the service that the environment describes, through the proxies that it
+    /// names. For S3: region, endpoint, profile and keys as the AWS SDKs find them. For Swift, with
+    /// the feature `clouds`: `OS_CLOUD` or `OS_*`, as openstacksdk finds them.
+    ///
+    /// # Errors
+    ///
+    /// The environment does not name what is needed, or names something invalid; a file can't be
+    /// read.
+    #[cfg(any(feature = "credentials", feature = "clouds"))]
+    pub fn from_env() -> Result<Self, Error>
+    where
+        S: FromEnv,
+    {
+        ClientBuilder::of(S::from_env()?)?.build()
+    }
+
+    /// Returns a client of this cloud in the `clouds.yaml` that openstacksdk would read, through
+    /// the proxies that the environment names.
+    ///
+    /// # Errors
+    ///
+    /// There is no such file or cloud, or it is invalid.
+    #[cfg(feature = "clouds")]
+    pub fn from_cloud(name: &str) -> Result<Self, Error>
+    where
+        S: FromCloud,
+    {
+        ClientBuilder::of(S::from_cloud(name)?)?.build()
+    }
+
+    /// Returns a client of `service` that uses this transport and authenticator.
+    pub fn with_transport(transport: Transport, service: S, auth: impl Into<Auth>) -> Self {
         Self {
             transport,
             service: Arc::new(service),
-            auths: [auth].into(),
+            auths: [auth.into()].into(),
             rate_limits: Arc::default(),
             observer: None,
             seeds: Arc::new(AtomicU64::new(clock::seed())),
@@ -123,8 +176,8 @@ impl<S: Service> Client<S> {
 
     /// Adds another authenticator, with the next number; the first one added has number 1.
     #[must_use]
-    pub fn with_auth(mut self, auth: Auth) -> Self {
-        self.auths = self.auths.iter().cloned().chain([auth]).collect();
+    pub fn add_auth(mut self, auth: impl Into<Auth>) -> Self {
+        self.auths = self.auths.iter().cloned().chain([auth.into()]).collect();
         self
     }
 
@@ -136,10 +189,10 @@ impl<S: Service> Client<S> {
         self
     }
 
-    /// Reports events to this observer.
+    /// Adds an observer of all requests.
     #[must_use]
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.observer = Some(observer);
+        self.observer = Some(observe_both(self.observer.take(), observer));
         self
     }
 
@@ -340,9 +393,9 @@ impl<T, S> Run<T, S> {
         self
     }
 
-    /// Reports events to this observer, instead of the client's.
+    /// Adds an observer of this run to those of the client.
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.ends.observer = Some(observer);
+        self.ends.observer = Some(observe_both(self.ends.observer.take(), observer));
         self
     }
 

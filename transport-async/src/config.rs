@@ -117,6 +117,11 @@ impl TransportConfig {
         Ok(self.proxy(Proxies::from_variables(|name| std::env::var(name).ok())?))
     }
 
+    #[cfg(all(feature = "tls", any(feature = "credentials", feature = "clouds")))]
+    pub(crate) fn tls(self, tls: Tls) -> Self {
+        Self { tls, ..self }
+    }
+
     /// Trusts the certificates of this PEM bundle, and no other certificates.
     ///
     /// # Errors

@@ -20,6 +20,7 @@
 //! A machine that has one exchange in flight at a time runs in the caller's own task, including its
 //! connection, and its body is not copied; so a call costs little more than hyper itself.
 
+mod builder;
 mod cancel;
 mod client;
 mod config;
@@ -28,6 +29,7 @@ mod ends;
 mod exchange;
 mod file;
 mod http_connection;
+mod incoming;
 mod ordered_writer;
 mod pages;
 mod passes;
@@ -44,6 +46,7 @@ mod spool;
 mod stores;
 mod stream;
 
+pub use self::builder::ClientBuilder;
 pub use self::cancel::CancelToken;
 pub use self::client::{Client, Run, Transport};
 pub use self::config::TransportConfig;
@@ -53,9 +56,23 @@ pub use self::sink::Sink;
 pub use self::source::Source;
 #[cfg(feature = "store")]
 pub use self::stores::Stores;
+pub use apus_core::api::s3;
+#[cfg(feature = "swift")]
+pub use apus_core::api::swift;
+pub use apus_core::checksum::Hashers;
+pub use apus_core::credentials::Credentials;
+pub use apus_core::http::Timeouts;
+#[cfg(feature = "swift")]
+pub use apus_core::keystone;
+pub use apus_core::machine::{Auth, Event, Observer, RateLimits};
 pub use apus_core::proxy::{Proxies, Proxy};
+pub use apus_core::retry::RetryPolicy;
+pub use apus_core::sign::Keys;
+pub use apus_core::{Error, Kind, Secret};
 #[cfg(feature = "credentials")]
 pub use apus_host::credentials;
 pub use apus_host::files::create_parents;
 #[cfg(feature = "clouds")]
 pub use apus_host::openstack;
+pub use bytes::Bytes;
+pub use http;

@@ -7,6 +7,7 @@
 //! ```
 
 use std::collections::VecDeque;
+use std::error::Error as StdError;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -19,9 +20,11 @@ use apus_core::contract::GivenSource;
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_host::length::{self, Reach};
 use bytes::Bytes;
+use futures_core::Stream;
 use tokio::io::AsyncRead;
 
 use crate::file::{Disk, Pages};
+use crate::incoming::{BodyReader, StreamReader};
 use crate::passes::{OnePass, Workers};
 use crate::pipe::{Inflow, Once, Pipe};
 
@@ -90,6 +93,28 @@ impl Source {
     /// memory.
     pub fn stream(reader: impl AsyncRead + Send + 'static) -> Self {
         Self::of(Kind::Pipe(Arc::new(Pipe::new(Box::pin(reader), None))))
+    }
+
+    /// A source of a stream of pieces, which is read to its end: the payload of a request to a web
+    /// service. An error of the stream is the source's error.
+    pub fn chunks<S, E>(stream: S) -> Self
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        Self::stream(StreamReader::new(stream))
+    }
+
+    /// A source of an HTTP body, such as that of a request to a web service. Its length is known if
+    /// the body states it. Trailers are dropped.
+    pub fn http_body<B>(body: B) -> Self
+    where
+        B: http_body::Body<Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+    {
+        match body.size_hint().exact() {
+            Some(length) => Self::reader(BodyReader::new(body), length),
+            None => Self::stream(BodyReader::new(body)),
+        }
     }
 
     /// Also computes digests over the whole source, in order, while its bytes are read for sending:
@@ -272,9 +297,46 @@ impl From<Bytes> for Source {
     }
 }
 
+impl From<&'static str> for Source {
+    fn from(text: &'static str) -> Self {
+        Self::bytes(text)
+    }
+}
+
+impl From<&'static [u8]> for Source {
+    fn from(bytes: &'static [u8]) -> Self {
+        Self::bytes(bytes)
+    }
+}
+
+impl From<String> for Source {
+    fn from(text: String) -> Self {
+        Self::bytes(text)
+    }
+}
+
+impl From<tokio::io::Stdin> for Source {
+    /// A source of standard input, which is read to its end.
+    fn from(stdin: tokio::io::Stdin) -> Self {
+        Self::stream(stdin)
+    }
+}
+
 impl From<Vec<u8>> for Source {
     fn from(bytes: Vec<u8>) -> Self {
         Self::bytes(bytes)
+    }
+}
+
+impl From<tokio::fs::File> for Source {
+    /// A source of this file, as [`file`](Self::file); [`flush`](tokio::io::AsyncWriteExt::flush)
+    /// it first if it was written to.
+    fn from(file: tokio::fs::File) -> Self {
+        match file.try_into_std() {
+            Ok(file) => Self::file(file),
+            // An operation on it has not ended.
+            Err(file) => Self::stream(file),
+        }
     }
 }
 

@@ -120,7 +120,8 @@ fn each_attempt_of_an_upload_is_told_in_its_span() {
             ..Keys::new("sesame-key", "sesame-secret")
         };
         let auth = Auth::new(Credentials::new(keys));
-        let client = Client::new(Transport::new(TransportConfig::new()).unwrap(), service, auth);
+        let client =
+            Client::with_transport(Transport::new(TransportConfig::new()).unwrap(), service, auth);
         let bytes = noise(2 * PART + 1000);
         let options = UploadOptions {
             threshold: 1 << 20,

@@ -9,10 +9,15 @@ use std::time::{Duration, Instant};
 use apus_core::Error;
 use apus_core::contract::{IntoMachine, Operation, Paged, Pages, Service};
 use apus_core::error::Leftover;
-use apus_core::machine::{Auth, Call, CleanUps, GrantOnly, Observer, RateLimits};
+use apus_core::machine::{Auth, Call, CleanUps, GrantOnly, Observer, RateLimits, observe_both};
 use apus_core::sign::Presigned;
 use apus_host::clock;
+#[cfg(feature = "clouds")]
+use apus_host::surroundings::FromCloud;
+#[cfg(any(feature = "credentials", feature = "clouds"))]
+use apus_host::surroundings::FromEnv;
 
+use crate::builder::ClientBuilder;
 use crate::exchange::Transport;
 use crate::pages::{Items, PageIter};
 use crate::run::{Run, RunContext};
@@ -27,9 +32,55 @@ pub struct Client<S: Service> {
 }
 
 impl<S: Service> Client<S> {
-    /// Returns a client of `service` that uses the authenticator `auth`.
-    pub fn new(transport: Transport, service: S, auth: Auth) -> Self {
-        let auths = [auth].into();
+    /// Returns a client of `service`. `auth` is what signs or authenticates requests: keys,
+    /// credentials, or a session. Its transport uses no proxy and trusts Mozilla's certificates;
+    /// set another one with [`builder`](Self::builder).
+    ///
+    /// # Errors
+    ///
+    /// The transport can't be configured.
+    pub fn new(service: S, auth: impl Into<Auth>) -> Result<Self, Error> {
+        Self::builder(service, auth).build()
+    }
+
+    /// Returns a builder, which sets transport, proxy, timeouts, retries and limits.
+    pub fn builder(service: S, auth: impl Into<Auth>) -> ClientBuilder<S> {
+        ClientBuilder::new(service, auth.into())
+    }
+
+    /// Returns a client of the service that the environment describes, through the proxies that it
+    /// names. For S3: region, endpoint, profile and keys as the AWS SDKs find them. For Swift, with
+    /// the feature `clouds`: `OS_CLOUD` or `OS_*`, as openstacksdk finds them.
+    ///
+    /// # Errors
+    ///
+    /// The environment does not name what is needed, or names something invalid; a file can't be
+    /// read.
+    #[cfg(any(feature = "credentials", feature = "clouds"))]
+    pub fn from_env() -> Result<Self, Error>
+    where
+        S: FromEnv,
+    {
+        ClientBuilder::of(S::from_env()?)?.build()
+    }
+
+    /// Returns a client of this cloud in the `clouds.yaml` that openstacksdk would read, through
+    /// the proxies that the environment names.
+    ///
+    /// # Errors
+    ///
+    /// There is no such file or cloud, or it is invalid.
+    #[cfg(feature = "clouds")]
+    pub fn from_cloud(name: &str) -> Result<Self, Error>
+    where
+        S: FromCloud,
+    {
+        ClientBuilder::of(S::from_cloud(name)?)?.build()
+    }
+
+    /// Returns a client of `service` that uses this transport and authenticator.
+    pub fn with_transport(transport: Transport, service: S, auth: impl Into<Auth>) -> Self {
+        let auths = [auth.into()].into();
         let means = RunContext {
             transport,
             auths,
@@ -42,8 +93,8 @@ impl<S: Service> Client<S> {
 
     /// Adds another authenticator, with the next number; the first one added has number 1.
     #[must_use]
-    pub fn with_auth(mut self, auth: Auth) -> Self {
-        self.means.auths = self.means.auths.iter().cloned().chain([auth]).collect();
+    pub fn add_auth(mut self, auth: impl Into<Auth>) -> Self {
+        self.means.auths = self.means.auths.iter().cloned().chain([auth.into()]).collect();
         self
     }
 
@@ -55,10 +106,10 @@ impl<S: Service> Client<S> {
         self
     }
 
-    /// Reports events to this observer.
+    /// Adds an observer of all requests.
     #[must_use]
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.means.observer = Some(observer);
+        self.means.observer = Some(observe_both(self.means.observer.take(), observer));
         self
     }
 

@@ -130,6 +130,11 @@ impl TransportConfig {
         self
     }
 
+    #[cfg(all(feature = "tls", any(feature = "credentials", feature = "clouds")))]
+    pub(crate) fn tls(self, tls: Tls) -> Self {
+        Self { tls, ..self }
+    }
+
     /// Trusts the certificates of this PEM bundle, and no other certificates.
     ///
     /// # Errors

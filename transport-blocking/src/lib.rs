@@ -20,7 +20,7 @@
 //! let service = Service::new(Config::new(EndpointConfig::aws("eu-central-1")))?;
 //! let keys = Keys::new("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
 //! let transport = Transport::new(TransportConfig::new())?;
-//! let client = Client::new(transport, service, Auth::new(Credentials::new(keys)));
+//! let client = Client::with_transport(transport, service, Auth::new(Credentials::new(keys)));
 //!
 //! let image = File::open("image.qcow2")?;
 //! let source = UploadSource::Seekable(image.metadata()?.len());
@@ -53,6 +53,7 @@
 mod answer;
 mod body_reader;
 mod body_writer;
+mod builder;
 mod cancel;
 mod client;
 mod config;
@@ -76,6 +77,7 @@ mod substitute;
 mod tls_stream;
 mod trace;
 
+pub use self::builder::ClientBuilder;
 pub use self::cancel::CancelToken;
 pub use self::client::Client;
 pub use self::config::TransportConfig;
@@ -87,10 +89,24 @@ pub use self::sink::Sink;
 pub use self::source::Source;
 #[cfg(feature = "store")]
 pub use self::stores::Stores;
+pub use apus_core::api::s3;
+#[cfg(feature = "swift")]
+pub use apus_core::api::swift;
+pub use apus_core::checksum::Hashers;
+pub use apus_core::credentials::Credentials;
+pub use apus_core::http::Timeouts;
+#[cfg(feature = "swift")]
+pub use apus_core::keystone;
+pub use apus_core::machine::{Auth, Event, Observer, RateLimits};
 pub use apus_core::proxy::{Proxies, Proxy};
+pub use apus_core::retry::RetryPolicy;
+pub use apus_core::sign::Keys;
+pub use apus_core::{Error, Kind, Secret};
 pub use apus_host::clock::now;
 #[cfg(feature = "credentials")]
 pub use apus_host::credentials;
 pub use apus_host::files::create_parents;
 #[cfg(feature = "clouds")]
 pub use apus_host::openstack;
+pub use bytes::Bytes;
+pub use http;

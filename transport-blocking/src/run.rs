@@ -24,7 +24,7 @@ use apus_core::Error;
 use apus_core::contract::{IntoMachine, Machine, OnFailure, OpensHead, Start};
 use apus_core::error::ExchangeError;
 use apus_core::http::{Exchange, Opened, Outgoing};
-use apus_core::machine::{Auth, CleanUps, Observer, Pump, RateLimits, Running, Turn};
+use apus_core::machine::{Auth, CleanUps, Observer, Pump, RateLimits, Running, Turn, observe_both};
 use apus_core::now::Wait;
 use apus_host::clock::now;
 use bytes::Bytes;
@@ -82,9 +82,9 @@ impl<'a, T, S> Run<'a, T, S> {
         self
     }
 
-    /// Reports events to this observer, instead of the client's.
+    /// Adds an observer of this run to those of the client.
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.means.observer = Some(observer);
+        self.means.observer = Some(observe_both(self.means.observer.take(), observer));
         self
     }
 

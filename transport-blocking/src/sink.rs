@@ -181,6 +181,13 @@ impl Default for Sink<'_> {
     }
 }
 
+impl<'a> From<&'a mut Vec<u8>> for Sink<'a> {
+    /// A sink that appends the bytes, in order.
+    fn from(bytes: &'a mut Vec<u8>) -> Self {
+        Self::writer(bytes)
+    }
+}
+
 impl From<File> for Sink<'_> {
     fn from(file: File) -> Self {
         Self::file(file)

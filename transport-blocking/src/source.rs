@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Stdin};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -294,6 +294,31 @@ impl Default for Source<'_> {
 impl From<Bytes> for Source<'_> {
     fn from(bytes: Bytes) -> Self {
         Self::bytes(bytes)
+    }
+}
+
+impl From<&'static str> for Source<'_> {
+    fn from(text: &'static str) -> Self {
+        Self::bytes(text)
+    }
+}
+
+impl From<&'static [u8]> for Source<'_> {
+    fn from(bytes: &'static [u8]) -> Self {
+        Self::bytes(bytes)
+    }
+}
+
+impl From<String> for Source<'_> {
+    fn from(text: String) -> Self {
+        Self::bytes(text)
+    }
+}
+
+impl From<Stdin> for Source<'_> {
+    /// A source of standard input, which is read to its end.
+    fn from(stdin: Stdin) -> Self {
+        Self::stream(stdin)
     }
 }
 

@@ -178,7 +178,7 @@ fn a_sink_that_fails_is_said_to_have_failed() {
 #[test]
 fn a_download_can_be_read() {
     let server = Server::start(|seen, peer| send_range(seen, peer, 50_000));
-    let mut reader = client(server.base()).reader(ranges(&server, 4));
+    let mut reader = client(server.base()).run(ranges(&server, 4)).reader().unwrap();
     let mut out = Vec::new();
     reader.read_to_end(&mut out).unwrap();
     assert!(out == object());
@@ -194,7 +194,7 @@ fn a_download_that_fails_is_an_error_of_the_read_and_no_early_end() {
         }
         send_range(seen, peer, usize::MAX)
     });
-    let mut reader = client(server.base()).reader(ranges(&server, 1));
+    let mut reader = client(server.base()).run(ranges(&server, 1)).reader().unwrap();
     let mut out = Vec::new();
     let error = reader.read_to_end(&mut out).unwrap_err();
     let error = error.downcast::<apus_core::Error>().unwrap();
@@ -217,7 +217,7 @@ fn a_reader_that_is_dropped_ends_its_run() {
     let witness = Witness(Arc::clone(&over));
     let observer = support::told(move |_| _ = &witness);
     let client = client(server.base());
-    let mut reader = client.run(ranges(&server, 4)).with_observer(observer).reader();
+    let mut reader = client.run(ranges(&server, 4)).with_observer(observer).reader().unwrap();
     reader.read_exact(&mut [0; 10]).unwrap();
     drop(reader);
     drop(over.1.wait_while(over.0.lock().unwrap(), |over| !*over).unwrap());

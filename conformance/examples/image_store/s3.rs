@@ -191,7 +191,7 @@ fn client(place: &Place, mode: &Mode) -> Result<Client<Service>, Box<dyn Error>>
     }
     let keys = Keys::new(&*place.access_key, &*place.secret_key);
     let auth = Auth::new(Credentials::new(keys));
-    Ok(Client::new(Transport::new(transport)?, Service::new(config)?, auth))
+    Ok(Client::with_transport(Transport::new(transport)?, Service::new(config)?, auth))
 }
 
 struct Mode {

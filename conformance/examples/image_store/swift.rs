@@ -173,9 +173,9 @@ impl Store {
         };
         let traffic = RateLimits::default().bytes_per_second(bytes_per_second.max(1));
         let transport = Transport::new(TransportConfig::new())?;
-        let client = Client::new(transport, Service::new(Config::default())?, owner)
-            .with_auth(session("glance", project("service"), &options)?)
-            .with_auth(session("glance", Scope::Trust(slot.clone()), &options)?)
+        let client = Client::with_transport(transport, Service::new(Config::default())?, owner)
+            .add_auth(session("glance", project("service"), &options)?)
+            .add_auth(session("glance", Scope::Trust(slot.clone()), &options)?)
             .with_rate_limits(traffic)
             .with_observer(watch.clone());
         Ok(Self { client, slot, tenancy })

@@ -55,7 +55,7 @@ impl<S: Service + Send + Sync + 'static> Client<S> {
                     config = config.expect_continue_above(above);
                 }
                 let transport = $transport::Transport::new(config)?;
-                let client = $transport::Client::new(transport, service, auth);
+                let client = $transport::Client::with_transport(transport, service, auth);
                 match observer {
                     Some(observer) => client.with_observer(observer),
                     None => client,

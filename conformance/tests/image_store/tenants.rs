@@ -73,7 +73,9 @@ fn user(site: &Site, which: &str) -> (TenantContext, String) {
     let transport = apus_blocking::Transport::new(apus_blocking::TransportConfig::new()).unwrap();
     let service = Service::new(Config::default()).unwrap();
     let auth = Auth::from_shared(session.clone());
-    apus_blocking::Client::new(transport, service, auth).call(HeadAccount::new()).unwrap();
+    apus_blocking::Client::with_transport(transport, service, auth)
+        .call(HeadAccount::new())
+        .unwrap();
 
     let session = session.lock().unwrap();
     let facts = session.facts().unwrap();

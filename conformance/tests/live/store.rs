@@ -90,8 +90,8 @@ where
                     config = config.ca_bundle(ca).unwrap();
                 }
                 let transport = apus_blocking::Transport::new(config).unwrap();
-                let client = apus_blocking::Client::new(transport, service, first);
-                Self::Blocking(auths.fold(client, apus_blocking::Client::with_auth))
+                let client = apus_blocking::Client::with_transport(transport, service, first);
+                Self::Blocking(auths.fold(client, apus_blocking::Client::add_auth))
             }
             Transport::Async => {
                 let mut config = asynchronous(apus_async::TransportConfig::new());
@@ -99,8 +99,8 @@ where
                     config = config.ca_bundle(ca).unwrap();
                 }
                 let transport = apus_async::Transport::new(config).unwrap();
-                let client = apus_async::Client::new(transport, service, first);
-                Self::Async(auths.fold(client, apus_async::Client::with_auth))
+                let client = apus_async::Client::with_transport(transport, service, first);
+                Self::Async(auths.fold(client, apus_async::Client::add_auth))
             }
         }
     }

@@ -113,8 +113,8 @@ impl Stage {
                 let config = $transport::TransportConfig::new();
                 let transport = $transport::Transport::new(config).unwrap();
                 let [first, second, third] = auths;
-                let client = $transport::Client::new(transport, service, first);
-                client.with_auth(second).with_auth(third)
+                let client = $transport::Client::with_transport(transport, service, first);
+                client.add_auth(second).add_auth(third)
             }};
         }
         let client = match via {

@@ -118,8 +118,8 @@ impl Setup {
                     config = config.ca_bundle(ca.as_bytes()).unwrap();
                 }
                 let transport = $transport::Transport::new(config).unwrap();
-                let client = $transport::Client::new(transport, service.clone(), first);
-                let client = auths.fold(client, |client, auth| client.with_auth(auth));
+                let client = $transport::Client::with_transport(transport, service.clone(), first);
+                let client = auths.fold(client, |client, auth| client.add_auth(auth));
                 let client = client.with_rate_limits(rate_limits);
                 match observer {
                     Some(observer) => client.with_observer(observer),

@@ -246,7 +246,7 @@ impl SwiftClient {
                     config = config.ca_bundle(ca.as_bytes()).unwrap();
                 }
                 let transport = $transport::Transport::new(config).unwrap();
-                $transport::Client::new(transport, service, Auth::new(Nobody))
+                $transport::Client::with_transport(transport, service, Auth::new(Nobody))
             }};
         }
         match via {

@@ -14,7 +14,10 @@ use crate::keystone::{
     cached::CachedToken,
     discovery,
     endpoint_filter::EndpointFilter,
+    identity::{Identity, User},
+    login::Login,
     refresh::{Kept, Refresher, SessionOptions},
+    scope::Scope,
     source::TokenSource,
     token::{AUTH_TOKEN, Token, TokenFacts},
 };
@@ -70,6 +73,30 @@ impl Session {
     /// [`Login`](crate::keystone::Login).
     pub fn new(source: impl TokenSource + 'static, options: SessionOptions) -> Self {
         Self::of(Refresher::new(Some(Box::new(source)), options.into()))
+    }
+
+    /// Creates a session that logs in at `auth_url` with a user's password.
+    ///
+    /// ```
+    /// use apus_core::keystone::{Domain, Scope, Session, User};
+    ///
+    /// let user = User::named("glance", Domain::default_id());
+    /// let scope = Scope::project_named("service", Domain::default_id());
+    /// let session = Session::password("http://127.0.0.1:5000/v3", user, "PASSWORD", scope)?;
+    /// # Ok::<(), apus_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `auth_url` is not a valid URL.
+    pub fn password(
+        auth_url: &str,
+        user: User,
+        password: impl Into<Secret>,
+        scope: Scope,
+    ) -> Result<Self, Error> {
+        let login = Login::new(auth_url, Identity::password(user, password), scope)?;
+        Ok(Self::new(login, SessionOptions::default()))
     }
 
     /// Creates a session with this one token, which is never renewed. After the server has refused

@@ -29,7 +29,7 @@ pub use self::download::{DownloadOptions, Downloaded, S3Download};
 #[cfg(feature = "swift")]
 pub use self::download::{SwiftDownload, SwiftDownloaded};
 pub use self::grant_only::GrantOnly;
-pub use self::pump::{Auth, Event, Observer, Pump, Turn};
+pub use self::pump::{Auth, Event, Observer, Pump, Turn, observe_both};
 pub use self::rate_limit::RateLimits;
 #[cfg(feature = "swift")]
 pub use self::swift_delete::{SwiftDelete, SwiftDeleteOptions, SwiftDeleted};

@@ -15,11 +15,12 @@ use http::StatusCode;
 use crate::contract::{
     AuthOutcome, Authenticator, Lease, LeaseRequest, Machine, Notice, OnFailure, Step, StreamWindow,
 };
+use crate::credentials::Credentials;
 use crate::error::{Error, ExchangeError};
 use crate::http::{Completion, Draft, Exchange, Opened, Sealing, Sent, Ticket};
 use crate::machine::rate_limit::{Admit, Line, RateLimits};
 use crate::now::{Now, Wait};
-use crate::sign::Presigned;
+use crate::sign::{Keys, Presigned};
 use crate::waiters::Positions;
 
 /// An authenticator, shared by all machines that use it.
@@ -53,6 +54,19 @@ impl Auth {
 
     fn lock(&self) -> MutexGuard<'_, dyn Authenticator + 'static> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<A: Authenticator + 'static> From<A> for Auth {
+    fn from(authenticator: A) -> Self {
+        Self::new(authenticator)
+    }
+}
+
+impl From<Keys> for Auth {
+    /// Signs with these keys, which are never renewed.
+    fn from(keys: Keys) -> Self {
+        Self::new(Credentials::new(keys))
     }
 }
 
@@ -444,6 +458,26 @@ fn is_throttled(status: StatusCode) -> bool {
 pub trait Observer: Send + Sync {
     /// Handles an event. Runs on the thread where the event happened; it should return soon.
     fn event(&self, now: Now, event: &Event<'_>);
+}
+
+/// Returns an observer that passes every event to `first`, if there is one, and then to `second`.
+pub fn observe_both(
+    first: Option<Arc<dyn Observer>>,
+    second: Arc<dyn Observer>,
+) -> Arc<dyn Observer> {
+    match first {
+        Some(first) => Arc::new(Both(first, second)),
+        None => second,
+    }
+}
+
+struct Both(Arc<dyn Observer>, Arc<dyn Observer>);
+
+impl Observer for Both {
+    fn event(&self, now: Now, event: &Event<'_>) {
+        self.0.event(now, event);
+        self.1.event(now, event);
+    }
 }
 
 /// An event of a pump or a transport.

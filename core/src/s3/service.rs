@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::base_url::BaseUrl;
 use crate::checksum::{Placement, RequestChecksumCalculation};
 use crate::contract;
 use crate::error::Error;
+use crate::http::Timeouts;
 use crate::retry::{Idempotency, RetryDecision, RetryPolicy};
 use crate::s3::{
     config::Config,
-    endpoint::{Addressing, Endpoint, Resolver},
+    endpoint::{Addressing, Endpoint, EndpointConfig, Resolver},
     error,
     negotiation::{Negotiated, Refused},
 };
@@ -52,6 +54,25 @@ impl Service {
             regions: Mutex::default(),
             negotiated: Negotiated::default(),
         })))
+    }
+
+    /// Creates a service for AWS in this region.
+    ///
+    /// # Errors
+    ///
+    /// The region is empty or can't be part of a host name.
+    pub fn aws(region: impl Into<Arc<str>>) -> Result<Self, Error> {
+        Self::new(Config::new(EndpointConfig::aws(region)))
+    }
+
+    /// Creates a service for the server at this URL: `https://s3.example.com`. An empty region
+    /// means `us-east-1`, which most servers expect.
+    ///
+    /// # Errors
+    ///
+    /// The URL is not a valid http or https URL.
+    pub fn custom(url: &str, region: impl Into<Arc<str>>) -> Result<Self, Error> {
+        Self::new(Config::new(EndpointConfig::custom(BaseUrl::parse(url)?, region)))
     }
 
     /// Returns the configuration.
@@ -114,6 +135,14 @@ impl Service {
 }
 
 impl contract::Service for Service {
+    fn with_timeouts(self, timeouts: Timeouts) -> Result<Self, Error> {
+        Self::new(Config { timeouts, ..self.config().clone() })
+    }
+
+    fn with_retry_policy(self, retry_policy: RetryPolicy) -> Result<Self, Error> {
+        Self::new(Config { retry_policy, ..self.config().clone() })
+    }
+
     fn judge(&self, error: &Error, idempotency: Idempotency) -> RetryDecision {
         match error::judge(error, idempotency) {
             RetryDecision::Final if self.negotiable(error).is_some() => RetryDecision::Otherwise,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::base_url::BaseUrl;
 use crate::contract;
 use crate::error::Error;
+use crate::http::Timeouts;
 use crate::retry::{Idempotency, RetryDecision, RetryPolicy};
 use crate::swift::{config::Config, error};
 
@@ -41,7 +42,22 @@ impl Service {
     }
 }
 
+impl Default for Service {
+    /// Returns a service whose storage URL comes from the session's token.
+    fn default() -> Self {
+        Self(Arc::new(Inner { config: Config::default(), storage: None }))
+    }
+}
+
 impl contract::Service for Service {
+    fn with_timeouts(self, timeouts: Timeouts) -> Result<Self, Error> {
+        Self::new(Config { timeouts, ..self.config().clone() })
+    }
+
+    fn with_retry_policy(self, retry_policy: RetryPolicy) -> Result<Self, Error> {
+        Self::new(Config { retry_policy, ..self.config().clone() })
+    }
+
     fn judge(&self, error: &Error, idempotency: Idempotency) -> RetryDecision {
         error::judge(error, idempotency)
     }

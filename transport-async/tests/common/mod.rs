@@ -345,7 +345,7 @@ pub(crate) fn once(url: impl Into<String>) -> Client<Place> {
 }
 
 pub(crate) fn client_with(config: TransportConfig, place: Place) -> Client<Place> {
-    Client::new(Transport::new(config).unwrap(), place, Auth::new(Anyone))
+    Client::with_transport(Transport::new(config).unwrap(), place, Auth::new(Anyone))
 }
 
 /// Bytes whose period is long.

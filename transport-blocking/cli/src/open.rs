@@ -114,7 +114,7 @@ impl Open {
     pub(crate) fn bucket(&self, store: &S3Store) -> Result<Bucket, Failure> {
         let service = s3::Service::clone(store.service());
         let auth = store.auth().map_err(Failure::from)?;
-        let client = Client::new(self.transport(store.id())?, service, auth)
+        let client = Client::with_transport(self.transport(store.id())?, service, auth)
             .with_observer(Arc::clone(&self.watch) as Arc<dyn Observer>);
         let name = store.bucket().to_owned();
         Ok(Bucket { client, name, token: self.interrupt.token() })
@@ -136,7 +136,7 @@ impl Open {
         let service = swift::Service::clone(store.service());
         let auth = Auth::from_shared(Arc::clone(&session) as Arc<Mutex<dyn Authenticator>>);
         let transport = self.transport(store.id())?;
-        let client = Client::new(transport, service, auth)
+        let client = Client::with_transport(transport, service, auth)
             .with_observer(Arc::clone(&self.watch) as Arc<dyn Observer>);
         let options = Arc::new(options.clone());
         Ok(Account { client, session, options, token: self.interrupt.token() })

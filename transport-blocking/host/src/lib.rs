@@ -17,5 +17,6 @@ pub mod length;
 pub mod openstack;
 #[cfg(any(feature = "clouds", feature = "credentials"))]
 mod read;
+pub mod surroundings;
 #[cfg(feature = "tls")]
 pub mod tls;

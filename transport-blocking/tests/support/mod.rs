@@ -165,7 +165,7 @@ pub fn client(base: impl Into<String>) -> Client<Plain> {
 }
 
 pub fn client_with(config: TransportConfig, service: Plain) -> Client<Plain> {
-    Client::new(Transport::new(config).unwrap(), service, Auth::new(Anyone))
+    Client::with_transport(Transport::new(config).unwrap(), service, Auth::new(Anyone))
 }
 
 /// The cause of a failure on the wire.

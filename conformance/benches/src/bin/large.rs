@@ -40,7 +40,7 @@ fn over_hyper(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
     }
     let transport = apus_async::Transport::new(config).unwrap();
     let auth = Auth::new(bare::credentials());
-    let client = apus_async::Client::new(transport, bare::service(server), auth);
+    let client = apus_async::Client::with_transport(transport, bare::service(server), auth);
     let work = Arc::new(Work::new(client.service(), bytes, false));
     let bare = |up| {
         let (work, runtime) = (&work, &runtime);
@@ -95,7 +95,7 @@ fn over_ureq(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
     }
     let transport = apus_blocking::Transport::new(config).unwrap();
     let auth = Auth::new(bare::credentials());
-    let client = apus_blocking::Client::new(transport, bare::service(server), auth);
+    let client = apus_blocking::Client::with_transport(transport, bare::service(server), auth);
     let agent = bare::ureq_agent(server, Some(Timeouts::default()));
     let work = Work::new(client.service(), bytes, true);
     let bare = |up| {

@@ -68,12 +68,12 @@ impl Clients {
         let config = apus_async::TransportConfig::new();
         let transport = apus_async::Transport::new(config).unwrap();
         let auth = Auth::new(bare::credentials());
-        let apus = apus_async::Client::new(transport.clone(), service(server), auth.clone());
-        let apus_unsigned = apus_async::Client::new(transport, bare::service(server), auth);
+        let apus = apus_async::Client::with_transport(transport.clone(), service(server), auth.clone());
+        let apus_unsigned = apus_async::Client::with_transport(transport, bare::service(server), auth);
         let config = apus_blocking::TransportConfig::new();
         let transport = apus_blocking::Transport::new(config).unwrap();
         let auth = Auth::new(bare::credentials());
-        let apus_blocking = apus_blocking::Client::new(transport, service(server), auth);
+        let apus_blocking = apus_blocking::Client::with_transport(transport, service(server), auth);
         let object_store = AmazonS3Builder::new()
             .with_endpoint(&server.url)
             .with_allow_http(true)

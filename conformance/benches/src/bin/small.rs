@@ -32,7 +32,7 @@ fn over_hyper(server: &Server, rounds: usize, count: usize) {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let transport = apus_async::Transport::new(apus_async::TransportConfig::new()).unwrap();
     let auth = Auth::new(bare::credentials());
-    let client = apus_async::Client::new(transport, bare::service(server), auth);
+    let client = apus_async::Client::with_transport(transport, bare::service(server), auth);
     let heads = (bare::head(&get(), client.service()), bare::head(&put(), client.service()));
     let connection = RefCell::new(runtime.block_on(Hyper::connect(server)));
     let bare = |head, body: Bytes| {
@@ -76,7 +76,7 @@ fn over_ureq(server: &Server, rounds: usize, count: usize) {
     let config = apus_blocking::TransportConfig::new();
     let transport = apus_blocking::Transport::new(config).unwrap();
     let auth = Auth::new(bare::credentials());
-    let client = apus_blocking::Client::new(transport, bare::service(server), auth);
+    let client = apus_blocking::Client::with_transport(transport, bare::service(server), auth);
     let heads = (bare::head(&get(), client.service()), bare::head(&put(), client.service()));
     let agents = [None, Some(Timeouts::default())].map(|limits| bare::ureq_agent(server, limits));
     let bare = |agent, head, body: Bytes| {

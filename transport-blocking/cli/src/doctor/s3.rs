@@ -136,7 +136,7 @@ impl Ward<'_> {
         let auth = self.store.auth().map_err(Error::from)?;
         let transport = self.bucket.client.transport().clone();
         let watch = Arc::clone(&self.open.watch) as Arc<dyn Observer>;
-        Ok(Client::new(transport, Service::new(config)?, auth).with_observer(watch))
+        Ok(Client::with_transport(transport, Service::new(config)?, auth).with_observer(watch))
     }
 
     fn call<O>(&self, client: &Client<Service>, operation: O) -> Result<O::Output, Error>
