@@ -38,6 +38,7 @@ mod downloads;
 mod embedded;
 mod ends;
 mod faults;
+mod front_door;
 mod images;
 mod jobs;
 mod lagging;

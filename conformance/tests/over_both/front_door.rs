@@ -1,0 +1,267 @@
+//! The calls that a program begins with, as it writes them.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use apus_conformance::server::{Ending, Fault, FaultyS3, Operation, Plan, S3Model};
+use apus_core::Error;
+use apus_core::api::s3::{
+    self, CreateBucket, DeleteMany, Download, GetObject, HeadObject, ListObjectsV2, PutObject,
+    ServerCopy, Upload,
+};
+use apus_core::retry::RetryPolicy;
+use apus_core::sign::Keys;
+use tokio::io::AsyncReadExt;
+use tokio::runtime::Builder;
+
+use crate::client::{Via, pattern};
+
+both! {
+    a_client_takes_two_lines_and_each_verb_one,
+    the_head_comes_before_the_bytes,
+    a_download_without_an_object_does_not_open,
+    another_object_in_the_place_of_the_opened_one_is_an_error,
+    an_opened_download_is_resumed,
+    all_items_of_a_list_are_listed,
+    a_list_with_common_prefixes_has_pages_and_no_items,
+    a_prefix_is_deleted,
+    an_upload_without_a_source_is_an_error,
+    a_path_is_written_completely_or_not_at_all,
+}
+
+fn server(model: S3Model) -> FaultyS3 {
+    FaultyS3::start(model).unwrap()
+}
+
+/// Runs the same calls over either transport: `$client` is a client of `$server`, and `wait!` waits
+/// for what a call returns.
+macro_rules! over {
+    ($via:expr, $server:expr, |$client:ident, $transport:ident, $wait:ident| $calls:block) => {{
+        let service = s3::Service::custom(&$server.endpoint(), "us-east-1").unwrap();
+        let keys = Keys::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
+        let policy = RetryPolicy { base: Duration::from_millis(2), ..RetryPolicy::default() };
+        match $via {
+            Via::Blocking => {
+                use apus_blocking as $transport;
+                #[allow(unused_macros)]
+                macro_rules! $wait {
+                    ($call:expr) => {
+                        $call
+                    };
+                }
+                let $client = $transport::Client::builder(service, keys)
+                    .retry_policy(policy)
+                    .build()
+                    .unwrap();
+                $calls
+            }
+            Via::Async => {
+                use apus_async as $transport;
+                #[allow(unused_macros)]
+                macro_rules! $wait {
+                    ($call:expr) => {
+                        $call.await
+                    };
+                }
+                let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+                runtime.unwrap().block_on(async {
+                    let $client = $transport::Client::builder(service, keys)
+                        .retry_policy(policy)
+                        .build()
+                        .unwrap();
+                    $calls
+                })
+            }
+        }
+    }};
+}
+
+fn a_client_takes_two_lines_and_each_verb_one(via: Via) {
+    let server = server(S3Model::new().with_bucket("bucket"));
+    let large = pattern(9 << 20);
+    over!(via, server, |client, transport, wait| {
+        wait!(client.call(CreateBucket::new("second"))).unwrap();
+        wait!(client.call(PutObject::new("bucket", "small", "hello"))).unwrap();
+        let body = wait!(client.call(GetObject::new("bucket", "small"))).unwrap().body;
+        assert_eq!(body, "hello");
+        let upload =
+            Upload::new("bucket", "large").content_type("text/plain").metadata("os", "debian");
+        let done = wait!(client.run(upload).body(large.clone()).send()).unwrap();
+        assert_eq!(done.size, large.len() as u64);
+        let head = wait!(client.call(HeadObject::new("bucket", "large"))).unwrap();
+        assert_eq!(head.content_type.as_deref(), Some("text/plain"));
+        assert_eq!(head.metadata.get("os").map(String::as_str), Some("debian"));
+        let sink = transport::Sink::memory();
+        wait!(client.run(Download::new("bucket", "large").concurrency(2)).write_to(&sink).send())
+            .unwrap();
+        assert!(sink.take() == large);
+        let sink = transport::Sink::memory();
+        wait!(client.run(Download::new("bucket", "large").range(10..20)).write_to(&sink).send())
+            .unwrap();
+        assert_eq!(sink.take(), large[10..20]);
+        let copy = ServerCopy::new(("bucket", "large"), ("second", "copy"));
+        wait!(client.run(copy).send()).unwrap();
+        let done = wait!(client.run(DeleteMany::new("bucket", ["small", "large"])).send()).unwrap();
+        assert_eq!((done.deleted, done.errors.len()), (2, 0));
+        let get = GetObject::new("second", "copy");
+        let url = wait!(client.presign(get, Duration::from_secs(60))).unwrap();
+        assert!(url.url.contains("X-Amz-Signature="));
+    });
+    assert_eq!(server.model().keys("second"), ["copy"]);
+    assert!(server.model().keys("bucket").is_empty());
+}
+
+fn the_head_comes_before_the_bytes(via: Via) {
+    let bytes = pattern(4 << 20);
+    let model = S3Model::new().with_bucket("bucket").with_object("bucket", "key", bytes.clone());
+    let pause = Fault::Trickle(64 << 10, Duration::from_millis(5));
+    let server = server(model.with_plan(Plan::new().on(Operation::GetObject, 1, pause)));
+    for concurrency in [1, 3] {
+        over!(via, server, |client, transport, wait| {
+            let _ = transport::TransportConfig::new();
+            let download = Download::new("bucket", "key").concurrency(concurrency);
+            let (head, reader) = wait!(client.run(download).open()).unwrap();
+            assert_eq!(head.size, Some(bytes.len() as u64));
+            // Most of the body can't have been sent yet: nobody has read it.
+            assert_eq!(server.model().count(Operation::HeadObject), 0);
+            let mut reader = reader;
+            let mut read = Vec::new();
+            wait!(reader.read_to_end(&mut read)).unwrap();
+            assert!(read == bytes);
+            assert_eq!(wait!(reader.finish()).unwrap().bytes, bytes.len() as u64);
+        });
+    }
+}
+
+fn a_download_without_an_object_does_not_open(via: Via) {
+    let server = server(S3Model::new().with_bucket("bucket"));
+    let error = over!(via, server, |client, transport, wait| {
+        let _ = transport::TransportConfig::new();
+        wait!(client.run(Download::new("bucket", "none")).open()).map(|_| ()).unwrap_err()
+    });
+    assert!(error.is_not_found(), "{error}");
+}
+
+fn another_object_in_the_place_of_the_opened_one_is_an_error(via: Via) {
+    let bytes = pattern(200_000);
+    let model = S3Model::new().with_bucket("bucket").with_object("bucket", "key", bytes.clone());
+    // The head comes, and no byte; the object is replaced before the server lets the rest be read.
+    let cut = Fault::CutBody(0, Ending::Close);
+    let plan = Plan::new().on(Operation::GetObject, 1, cut).on(
+        Operation::GetObject,
+        2,
+        Fault::SlowDown(Some(1)),
+    );
+    let server = server(model.with_plan(plan));
+    let error: Error = over!(via, server, |client, transport, wait| {
+        let _ = transport::TransportConfig::new();
+        let (head, reader) = wait!(client.run(Download::new("bucket", "key")).open()).unwrap();
+        assert_eq!(head.size, Some(200_000));
+        let mut model = server.model();
+        *model = std::mem::take(&mut *model).with_object("bucket", "key", pattern(199_000));
+        drop(model);
+        wait!(reader.finish()).map(|_| ()).unwrap_err()
+    });
+    assert_eq!(error.kind(), apus_core::Kind::Integrity, "{error}");
+}
+
+fn an_opened_download_is_resumed(via: Via) {
+    let bytes = pattern(200_000);
+    let model = S3Model::new().with_bucket("bucket").with_object("bucket", "key", bytes.clone());
+    for sent in [0, 1, 100_000] {
+        let cut = Fault::CutBody(sent, Ending::Close);
+        let plan = Plan::new().on(Operation::GetObject, 1, cut);
+        let server = server(model.clone().with_plan(plan));
+        over!(via, server, |client, transport, wait| {
+            let _ = transport::TransportConfig::new();
+            let (head, mut reader) =
+                wait!(client.run(Download::new("bucket", "key")).open()).unwrap();
+            assert_eq!(head.size, Some(200_000));
+            let mut read = Vec::new();
+            wait!(reader.read_to_end(&mut read)).unwrap();
+            assert!(read == bytes);
+        });
+        assert_eq!(server.model().count(Operation::GetObject), 2);
+    }
+}
+
+fn listed(count: usize) -> S3Model {
+    let model = S3Model::new().with_bucket("bucket");
+    (0..count).fold(model, |model, at| model.with_object("bucket", &format!("logs/{at:04}"), "x"))
+}
+
+fn all_items_of_a_list_are_listed(via: Via) {
+    let server = server(listed(25));
+    over!(via, server, |client, transport, wait| {
+        let _ = transport::TransportConfig::new();
+        let list = ListObjectsV2 { max_keys: Some(10), ..ListObjectsV2::new("bucket") };
+        let mut items = client.items(list.prefix("logs/"));
+        let mut keys = Vec::new();
+        while let Some(object) = wait!(items.next()) {
+            keys.push(object.unwrap().key);
+        }
+        let expected: Vec<_> = (0..25).map(|at| format!("logs/{at:04}")).collect();
+        assert_eq!(keys, expected);
+    });
+    assert_eq!(server.model().count(Operation::ListObjectsV2), 3);
+}
+
+fn a_list_with_common_prefixes_has_pages_and_no_items(via: Via) {
+    let server = server(listed(3));
+    over!(via, server, |client, transport, wait| {
+        let _ = transport::TransportConfig::new();
+        let list = ListObjectsV2 { delimiter: Some("/".into()), ..ListObjectsV2::new("bucket") };
+        let mut items = client.items(list.clone());
+        let error = wait!(items.next()).unwrap().unwrap_err();
+        assert!(error.to_string().contains("list the pages"), "{error}");
+        assert!(wait!(items.next()).is_none());
+        let mut pages = client.pages(list);
+        assert_eq!(wait!(pages.next()).unwrap().unwrap().common_prefixes, ["logs/"]);
+        assert!(wait!(pages.next()).is_none());
+    });
+}
+
+fn a_prefix_is_deleted(via: Via) {
+    let server = server(listed(1_205).with_object("bucket", "other", "x"));
+    over!(via, server, |client, transport, wait| {
+        let _ = transport::TransportConfig::new();
+        let done = wait!(client.run(DeleteMany::prefix("bucket", "logs/")).send()).unwrap();
+        assert_eq!((done.deleted, done.errors.len()), (1_205, 0));
+        let error = wait!(client.run(DeleteMany::prefix("bucket", "")).send()).unwrap_err();
+        assert!(error.to_string().contains("`all`"), "{error}");
+        assert_eq!(server.model().keys("bucket"), ["other"]);
+        let done = wait!(client.run(DeleteMany::prefix("bucket", "").all()).send()).unwrap();
+        assert_eq!(done.deleted, 1);
+    });
+    assert!(server.model().keys("bucket").is_empty());
+}
+
+fn an_upload_without_a_source_is_an_error(via: Via) {
+    let server = server(S3Model::new().with_bucket("bucket"));
+    let error = over!(via, server, |client, transport, wait| {
+        let _ = transport::TransportConfig::new();
+        wait!(client.run(Upload::new("bucket", "key")).send()).map(|_| ()).unwrap_err()
+    });
+    assert!(error.to_string().contains("no source was given"), "{error}");
+    assert_eq!(server.model().requests(), 0);
+}
+
+fn a_path_is_written_completely_or_not_at_all(via: Via) {
+    let bytes = pattern(100_000);
+    let model = S3Model::new().with_bucket("bucket").with_object("bucket", "key", bytes.clone());
+    let plan = Plan::new().from(Operation::GetObject, 2, Fault::Refuse(403, "AccessDenied"));
+    let server = server(model.with_plan(plan));
+    let folder = tempfile::tempdir().unwrap();
+    let path = Arc::new(folder.path().join("copy.img"));
+    over!(via, server, |client, transport, wait| {
+        let _ = transport::TransportConfig::new();
+        let download = || Download::new("bucket", "key");
+        wait!(client.run(download()).to_path(&*path).unwrap().send()).unwrap();
+        assert!(std::fs::read(&*path).unwrap() == bytes);
+        let other = path.with_extension("other");
+        let error = wait!(client.run(download()).to_path(&other).unwrap().send()).unwrap_err();
+        assert!(error.is_denied(), "{error}");
+    });
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
