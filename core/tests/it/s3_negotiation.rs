@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use apus_core::checksum::{Algorithm, Placement, RequestChecksumCalculation};
 use apus_core::contract::Operation;
-use apus_core::machine::{Call, DeleteMany, DeleteManyOptions};
+use apus_core::machine::{Call, DeleteManyOptions, S3DeleteMany};
 use apus_core::quirks::Provider;
 use apus_core::s3::{ChecksumOptions, DeleteObjects, PutObject, Service, UploadPart};
 use apus_core::{Error, Kind};
@@ -54,9 +54,9 @@ fn protective() -> Arc<Service> {
 fn delete_many(
     service: &Arc<Service>,
     keys: &[&'static str],
-) -> DeleteMany<std::vec::IntoIter<&'static str>> {
+) -> S3DeleteMany<std::vec::IntoIter<&'static str>> {
     let options = DeleteManyOptions { concurrency: 1, ..DeleteManyOptions::default() };
-    DeleteMany::new("bucket", keys.to_vec(), Arc::clone(service), options, 7)
+    S3DeleteMany::new("bucket", keys.to_vec(), Arc::clone(service), options, 7)
 }
 
 // s3proxy issue 962, cubefs issue 3813, Oracle's release notes of July 17, 2026 and OVHcloud's

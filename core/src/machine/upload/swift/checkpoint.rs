@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::large_object::LargeObject;
 use super::layout::Layout;
-use super::options::LargeObject;
 use crate::http::ETag;
 use crate::machine::upload::plan::Plan;
 use crate::now::Timestamp;

@@ -1,8 +1,9 @@
 //! How a large object ends: made, or removed, or with its leftovers in the error.
 
 use super::job::Job;
+use super::large_object::LargeObject;
 use super::manifest::Manifest;
-use super::options::{LargeObject, SwiftUploaded};
+use super::options::SwiftUploaded;
 use super::replaced::{Found, Replaced};
 use super::segmented::{CONFIRM, MANIFEST, Phase, Segmented};
 use super::settle::Settle;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::checkpoint::SwiftCheckpoint;
-use super::options::{SegmentsIn, SwiftUploadOptions};
+use super::large_object::SegmentsIn;
+use super::options::SwiftUploadOptions;
 use super::sweep::With;
 use crate::contract::Operation;
 use crate::error::Error;

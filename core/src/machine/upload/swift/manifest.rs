@@ -13,7 +13,7 @@ use crate::http::{Completion, ETag};
 use crate::machine::Call;
 use crate::machine::compose::done;
 use crate::machine::upload::plan::PartLimits;
-use crate::machine::upload::swift::options::LargeObject;
+use crate::machine::upload::swift::large_object::LargeObject;
 use crate::now::Now;
 use crate::swift::{Evidence, Info, ObjectHead, PutDlo, PutSlo};
 

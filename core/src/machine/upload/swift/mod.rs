@@ -20,6 +20,7 @@
 mod checkpoint;
 mod ending;
 mod job;
+mod large_object;
 mod layout;
 mod manifest;
 mod options;
@@ -34,7 +35,8 @@ use std::sync::Arc;
 
 pub use self::checkpoint::{SwiftCheckpoint, SwiftCheckpointSegment};
 use self::job::Job;
-pub use self::options::{LargeObject, SegmentsIn, SwiftUploadOptions, SwiftUploaded};
+pub use self::large_object::{LargeObject, SegmentsIn};
+pub use self::options::{SwiftUploadOptions, SwiftUploaded};
 use self::replaced::{Found, Replaced};
 use self::segmented::Segmented;
 use self::sweep::Sweep;

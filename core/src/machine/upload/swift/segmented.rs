@@ -26,9 +26,10 @@ use http::header::DATE;
 
 use super::checkpoint::{SwiftCheckpoint, SwiftCheckpointSegment};
 use super::job::Job;
+use super::large_object::{LargeObject, SegmentsIn};
 use super::layout::Layout;
 use super::manifest::Manifest;
-use super::options::{LargeObject, SegmentsIn, SwiftUploaded};
+use super::options::SwiftUploaded;
 use super::part::Part;
 use super::replaced::Replaced;
 use super::settle::Settle;
