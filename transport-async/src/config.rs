@@ -85,7 +85,8 @@ impl TransportConfig {
 
     /// Sets the length in bytes above which a body is sent only after the server has responded `100
     /// Continue`, or has not responded for a second (RFC 9110, section 10.1.1), so that a refusal
-    /// arrives before the body is sent. Default `None`, which never waits.
+    /// arrives before the body is sent. A server that refuses this (417), or twice in a row does not
+    /// respond, is not asked again. Default `None`, which never waits.
     #[must_use]
     pub fn expect_continue_above(mut self, bytes: Option<u64>) -> Self {
         self.expect_above = bytes;

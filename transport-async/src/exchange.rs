@@ -124,7 +124,7 @@ impl ExchangeInProgress {
             None => connect(shared, route, &times).await?,
         };
         let length = exchange.content_length();
-        let expects = shared.expect_above.is_some_and(|above| length > above);
+        let expects = exchange.expects(shared.expect_above);
         let head = outgoing(exchange.request().map_err(Fault::Ours)?, shared, &link.route, expects)
             .map_err(Fault::Ours)?;
         let encoder = exchange.encoder().map_err(Fault::Ours)?;
@@ -141,6 +141,9 @@ impl ExchangeInProgress {
             Some(error) => Fault::Ours(error),
             None => Fault::Wire(failure),
         })?;
+        if link.pulse.is_invited() {
+            exchange.continued();
+        }
         let (head, mut body) = answer.into_parts();
         if let Some(refusal) = link.route.forwards().and_then(|proxy| proxy.refusal(&head)) {
             return Err(Fault::Wire(refusal));

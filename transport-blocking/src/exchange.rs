@@ -218,7 +218,7 @@ impl Performer<'_> {
         }
         let length = exchange.content_length();
         let Inner { config, ways, .. } = self.transport;
-        let expects = config.expect_continue_above.is_some_and(|above| length > above);
+        let expects = exchange.expects(config.expect_continue_above);
         let head = exchange.request().map_err(End::Rejected)?;
         let no_place =
             || End::Rejected(Error::invalid_input("the URI has no host, or is no http or https"));
@@ -260,6 +260,11 @@ impl Performer<'_> {
         };
         if let Some(refusal) = forwarded.and_then(|proxy| proxy.refusal(&head)) {
             return Err(refusal.into());
+        }
+        if conversation.has_continued()
+            && let Some(Stage::Sending(exchange)) = &mut flight.0
+        {
+            exchange.continued();
         }
         flight.respond(head);
         let Some(Stage::Receiving(receiving)) = &flight.0 else { return Err(End::Cut(None)) };

@@ -50,6 +50,8 @@ struct State {
     pace: Pace,
     window: Option<Wait>,
     begun: Instant,
+    /// Whether `100 Continue` arrived.
+    continued: bool,
     answer: Option<(response::Parts, AnswerBody)>,
     /// The connection, while the exchange reads the body of the response.
     line: Option<Box<dyn Transport>>,
@@ -70,6 +72,7 @@ impl Conversation {
             pace: Pace::new(limits.rate),
             window: limits.rate.map(|rate| rate.over.into()),
             begun: Instant::now(),
+            continued: false,
             answer: None,
             line: None,
         })))
@@ -92,6 +95,11 @@ impl Conversation {
     /// Whether a part of the request may have been sent.
     pub(crate) fn has_begun(&self) -> bool {
         self.state().request.is_empty()
+    }
+
+    /// Whether the server sent `100 Continue`.
+    pub(crate) fn has_continued(&self) -> bool {
+        self.state().continued
     }
 
     /// Takes the real response, and the connection if a body follows.
@@ -188,6 +196,7 @@ impl Substituted {
                     return Err(other(ExchangeError::new(ExchangeErrorKind::Protocol, detail)));
                 }
                 if self.asked && head.status == StatusCode::CONTINUE {
+                    state.continued = true;
                     self.told.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
                     return Ok(true);
                 }

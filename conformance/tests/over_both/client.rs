@@ -83,6 +83,8 @@ pub(crate) struct Setup {
     pub(crate) observer: Option<Arc<dyn Observer>>,
     /// What is hashed before it is sent is read twice, and not kept in memory.
     pub(crate) reread: bool,
+    /// Above which length of a body `100 Continue` is awaited, if not by default.
+    pub(crate) expects_above: Option<u64>,
 }
 
 impl Setup {
@@ -96,7 +98,16 @@ impl Setup {
         config.timeouts.idle = Some(Duration::from_secs(20));
         let ca = server.ca().map(str::to_owned);
         let (keys, rate_limits) = (vec![server.keys()], Arc::default());
-        Self { config, keys, auth: None, ca, rate_limits, observer: None, reread: false }
+        Self {
+            config,
+            keys,
+            auth: None,
+            ca,
+            rate_limits,
+            observer: None,
+            reread: false,
+            expects_above: None,
+        }
     }
 
     /// The same with another configuration.
@@ -106,7 +117,7 @@ impl Setup {
     }
 
     pub(crate) fn client(self, via: Via) -> Client {
-        let Self { config, keys, auth, ca, rate_limits, observer, reread } = self;
+        let Self { config, keys, auth, ca, rate_limits, observer, reread, expects_above } = self;
         let service = Service::new(config).unwrap();
         let mut auths = keys.into_iter().map(|keys| Auth::new(Credentials::new(keys)));
         let first = auths.next().unwrap();
@@ -114,6 +125,9 @@ impl Setup {
         macro_rules! client {
             ($transport:ident) => {{
                 let mut config = $transport::TransportConfig::new().reread(reread);
+                if expects_above.is_some() {
+                    config = config.expect_continue_above(expects_above);
+                }
                 if let Some(ca) = &ca {
                     config = config.ca_bundle(ca.as_bytes()).unwrap();
                 }

@@ -37,6 +37,7 @@ mod credentials;
 mod downloads;
 mod embedded;
 mod ends;
+mod expectations;
 mod faults;
 mod front_door;
 mod images;

@@ -29,7 +29,7 @@ impl Completion {
     /// Creates the completion of an exchange that was not sent: no lease was granted, or sealing
     /// failed.
     pub fn denied(draft: Box<Draft>, now: Now, why: Error) -> Self {
-        let origin = Origin { at: now, generation: 0, renewal: false };
+        let origin = Origin { at: now, generation: 0, renewal: false, expecting: false };
         Self::new(draft, Err(why), None, Few::new(), origin)
     }
 
@@ -37,7 +37,7 @@ impl Completion {
     pub(crate) fn granted(draft: Box<Draft>, now: Now, generation: u64) -> Self {
         let (mut head, ()) = http::Response::new(()).into_parts();
         head.status = StatusCode::NO_CONTENT;
-        let origin = Origin { at: now, generation, renewal: false };
+        let origin = Origin { at: now, generation, renewal: false, expecting: false };
         Self::new(draft, Ok(Reply::new(head, Bytes::new())), None, Few::new(), origin)
     }
 
@@ -98,6 +98,15 @@ impl Completion {
             super::Body::Source { rewindable, .. } => *rewindable,
         };
         rewindable || self.sent == 0
+    }
+
+    /// Whether the server refused the expectation of `100 Continue` (417) and nothing else.
+    pub(crate) fn refuses_expectation(&self) -> bool {
+        self.origin.expecting
+            && self
+                .outcome
+                .as_ref()
+                .is_ok_and(|reply| reply.status() == StatusCode::EXPECTATION_FAILED)
     }
 
     pub(crate) fn is_renewal(&self) -> bool {

@@ -10,6 +10,7 @@ use http::{Method, Uri, request};
 
 use super::body_checksum::BodyChecksum;
 use super::coding::Coding;
+use super::expectation::Expectation;
 use super::reply::Reply;
 use super::timeouts::Timeouts;
 use crate::checksum::{Algorithm, Hashers};
@@ -56,6 +57,8 @@ pub struct Draft {
     pub larger: Option<&'static str>,
     /// Timeouts of this request.
     pub timeouts: Timeouts,
+    /// Whether the server is asked for `100 Continue`; shared by the requests to this server.
+    pub expectation: Expectation,
     /// The index of the authenticator, among those of the pump.
     pub auth: usize,
     /// The machine that gets the completion. Set by machines; a transport must not change it.
@@ -90,6 +93,7 @@ impl Draft {
             takes_part: false,
             larger: None,
             timeouts: Timeouts::default(),
+            expectation: Expectation::default(),
             auth: 0,
             ticket: Ticket::default(),
             replayed: false,

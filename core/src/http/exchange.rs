@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderValue};
-use http::{Method, request, response};
+use http::{Method, StatusCode, request, response};
 
 use super::body_checksum::BodyChecksum;
 use super::completion::Completion;
@@ -86,7 +86,7 @@ impl Exchange {
             Body::Bytes(bytes) => Outgoing::Bytes(bytes.clone()),
             Body::Source { range, .. } => Outgoing::Source { range: range.clone() },
         };
-        let origin = Origin { at: now, generation, renewal: false };
+        let origin = Origin { at: now, generation, renewal: false, expecting: false };
         Self {
             draft,
             outgoing,
@@ -203,6 +203,21 @@ impl Exchange {
         self.identity().unknown.store(true, Ordering::Relaxed);
     }
 
+    /// Returns whether the head needs `Expect: 100-continue`: where the body is longer than `above`
+    /// bytes, and the server is not known to ignore or refuse it. The transport then sends the body
+    /// after `100 Continue`, or after a wait of about a second.
+    pub fn expects(&mut self, above: Option<u64>) -> bool {
+        self.origin.expecting = above.is_some_and(|above| self.content_length() > above)
+            && self.draft.expectation.is_open();
+        self.origin.expecting
+    }
+
+    /// Records that the server sent `100 Continue`.
+    pub fn continued(&mut self) {
+        self.origin.expecting = false;
+        self.draft.expectation.keep();
+    }
+
     /// Returns the timeouts of this exchange.
     pub fn timeouts(&self) -> &Timeouts {
         &self.draft.timeouts
@@ -220,6 +235,14 @@ impl Exchange {
 
     /// Continues with the head of the response, which has arrived.
     pub fn respond(self, head: response::Parts) -> Receiving {
+        if self.origin.expecting {
+            let sent = self.sent.as_ref().map_or(0, |sent| sent.bytes.load(Ordering::Relaxed));
+            match head.status {
+                StatusCode::EXPECTATION_FAILED => self.draft.expectation.refuse(),
+                _ if sent > 0 => self.draft.expectation.miss(),
+                _ => {}
+            }
+        }
         Receiving::new(self.draft, head, self.sent, self.computed, self.origin)
     }
 

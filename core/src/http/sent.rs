@@ -15,6 +15,8 @@ pub(crate) struct Origin {
     pub(crate) generation: u64,
     /// Whether it renews the credentials instead of using them.
     pub(crate) renewal: bool,
+    /// Whether it was sent with `Expect: 100-continue`, and `100 Continue` has not arrived.
+    pub(crate) expecting: bool,
 }
 
 /// What an encoder records for its exchange. A transport may drop the encoder at any time.

@@ -223,12 +223,24 @@ impl<O: Operation> Call<O> {
     fn attempted(&mut self, now: Now, done: Completion) {
         let can_resend = done.can_resend();
         let sent = done.sent();
+        let unexpected = done.refuses_expectation();
         // A server that has received only a part of the body has not applied the request. A count
         // of 0 means that it is unknown how much was sent.
         let whole = sent == 0 || sent >= done.draft().body.len();
         self.computed = done.computed().to_vec();
         self.keep_computed();
         match done.into_parts().1 {
+            Ok(reply) if unexpected && can_resend && self.redrafted < MOST_REDRAFTS => {
+                // The server takes the request without the expectation, which is not sent again.
+                self.redrafted += 1;
+                let error = Error::refused(reply.status(), None, None);
+                let retry_policy = self.service.retry_policy();
+                let next = self.attempts.next(now, retry_policy, RetryDecision::Otherwise, &error);
+                match next.filter(|_| !self.cancelled) {
+                    Some(wait) => self.state = State::Backoff(wait),
+                    None => self.answered(now, reply, can_resend, whole),
+                }
+            }
             Ok(reply) => self.answered(now, reply, can_resend, whole),
             Err(error) => {
                 // A success that arrived too early means that the server did something with a part

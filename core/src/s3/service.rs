@@ -7,7 +7,7 @@ use crate::base_url::BaseUrl;
 use crate::checksum::{Placement, RequestChecksumCalculation};
 use crate::contract;
 use crate::error::Error;
-use crate::http::Timeouts;
+use crate::http::{Expectation, Timeouts};
 use crate::retry::{Idempotency, RetryDecision, RetryPolicy};
 use crate::s3::{
     config::Config,
@@ -27,6 +27,7 @@ struct Inner {
     resolver: Resolver,
     regions: Mutex<BTreeMap<String, Arc<Resolver>>>,
     negotiated: Negotiated,
+    expectation: Expectation,
 }
 
 impl Service {
@@ -53,6 +54,7 @@ impl Service {
             resolver,
             regions: Mutex::default(),
             negotiated: Negotiated::default(),
+            expectation: Expectation::default(),
         })))
     }
 
@@ -104,6 +106,11 @@ impl Service {
     /// Returns what the server refused so far.
     pub(super) fn negotiated(&self) -> &Negotiated {
         &self.0.negotiated
+    }
+
+    /// Returns what is known of the server's `100 Continue`.
+    pub(super) fn expectation(&self) -> &Expectation {
+        &self.0.expectation
     }
 
     /// Whether the server does not support DeleteObjects, as an earlier refusal showed.

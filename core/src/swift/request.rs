@@ -90,6 +90,7 @@ impl<'a> Request<'a> {
     ) -> Self {
         let mut draft = Draft::new(operation, method, Uri::default());
         draft.timeouts = service.config().timeouts;
+        draft.expectation = service.expectation().clone();
         draft.retry_policy = Some(service.config().retry_policy.clone());
         draft.incoming = Incoming::Collect { limit: service.config().collect_limit };
         draft.larger = Some("raise `Config::collect_limit`");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::base_url::BaseUrl;
 use crate::contract;
 use crate::error::Error;
-use crate::http::Timeouts;
+use crate::http::{Expectation, Timeouts};
 use crate::retry::{Idempotency, RetryDecision, RetryPolicy};
 use crate::swift::{config::Config, error};
 
@@ -17,6 +17,7 @@ pub struct Service(Arc<Inner>);
 struct Inner {
     config: Config,
     storage: Option<BaseUrl>,
+    expectation: Expectation,
 }
 
 impl Service {
@@ -28,12 +29,18 @@ impl Service {
     pub fn new(config: Config) -> Result<Self, Error> {
         let storage = config.storage_url.as_deref();
         let storage = storage.map(|url| BaseUrl::parse_as(url, "the storage URL")).transpose()?;
-        Ok(Self(Arc::new(Inner { config, storage })))
+        let expectation = Expectation::default();
+        Ok(Self(Arc::new(Inner { config, storage, expectation })))
     }
 
     /// Returns the configuration.
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// Returns what is known of the server's `100 Continue`.
+    pub(super) fn expectation(&self) -> &Expectation {
+        &self.0.expectation
     }
 
     /// Returns the storage URL, where the configuration has it.
@@ -45,7 +52,11 @@ impl Service {
 impl Default for Service {
     /// Returns a service whose storage URL comes from the session's token.
     fn default() -> Self {
-        Self(Arc::new(Inner { config: Config::default(), storage: None }))
+        Self(Arc::new(Inner {
+            config: Config::default(),
+            storage: None,
+            expectation: Expectation::default(),
+        }))
     }
 }
 

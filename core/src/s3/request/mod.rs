@@ -105,6 +105,7 @@ impl<'a> Request<'a> {
         escape::path_into(&mut target, key);
         let mut draft = Draft::new(operation, method, Uri::default());
         draft.timeouts = service.config().timeouts;
+        draft.expectation = service.expectation().clone();
         draft.incoming = Incoming::Collect { limit: service.config().collect_limit };
         draft.larger = Some("raise `Config::collect_limit`");
         // The number of headers that most requests have after signing.
