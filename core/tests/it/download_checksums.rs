@@ -224,3 +224,17 @@ fn what_was_not_checked_says_why() {
         );
     }
 }
+
+// Servers that send neither the number of parts nor the type of the checksum.
+#[test]
+fn a_checksum_over_parts_without_their_number_is_no_integrity_error() {
+    for options in [DownloadOptions::default(), wide(3, 1000)] {
+        let mut stored = Stored::new(5000).with(Algorithm::Crc32c);
+        stored.bytes = object(5001).slice(1..);
+        stored.etag = Some("\"9e19a2a32c6bded4f4c3829cd10195f0-2\"");
+        let run = serve(get(options, checked, |_| {}), &stored);
+        let validation = run.result.unwrap().validation;
+        assert_eq!(validation, Validation::NotValidated(NotValidatedReason::Composite));
+        assert_eq!(run.sink, stored.bytes);
+    }
+}

@@ -373,3 +373,40 @@ proptest! {
         let _ = GetObjectAttributes::new("b", "k").parse(&service, &reply);
     }
 }
+
+// "Checking object integrity", Amazon S3 User Guide: the checksum of an object that was uploaded in
+// parts is computed from those of its parts, unless its type is FULL_OBJECT. Amazon appends the
+// number of parts; others do not.
+#[test]
+fn a_checksum_over_parts_is_not_compared_with_bytes() {
+    let sum = Algorithm::Crc32.digest(b"other bytes").unwrap().base64();
+    let right = Algorithm::Crc32.digest(b"hello").unwrap().base64();
+    let get = GetObject { checksum_mode: true, ..GetObject::new("bucket", "key") };
+    let read = |status: u16, headers: &[(&str, &str)], sum: &str| {
+        let mut all = vec![("x-amz-checksum-crc32", sum), ("content-length", "5")];
+        all.extend(headers);
+        get.parse(&service(), &reply(status, &all, "hello")).map(|output| output.verdict)
+    };
+    let (parts, plain) = (("etag", "\"9e19a2a32c6bded4f4c3829cd10195f0-2\""), ("etag", "\"v1\""));
+    let (composite, full) =
+        (("x-amz-checksum-type", "COMPOSITE"), ("x-amz-checksum-type", "FULL_OBJECT"));
+    let (all, some) = (("content-range", "bytes 0-4/5"), ("content-range", "bytes 0-4/10"));
+    for (status, headers) in [
+        (200, vec![parts]),
+        (200, vec![plain, composite]),
+        (206, vec![parts, all]),
+        (206, vec![plain, all]),
+        (206, vec![plain]),
+        (206, vec![plain, composite, all]),
+        (206, vec![plain, full, some]),
+    ] {
+        let verdict = read(status, &headers, &sum);
+        assert!(verdict.as_ref().is_ok_and(|it| !it.is_validated()), "{headers:?}: {verdict:?}");
+    }
+    for (status, headers) in
+        [(200, vec![plain]), (200, vec![parts, full]), (206, vec![parts, full, all])]
+    {
+        assert!(read(status, &headers, &right).unwrap().is_validated(), "{headers:?}");
+        assert_eq!(read(status, &headers, &sum).unwrap_err().kind(), Kind::Integrity);
+    }
+}

@@ -1,8 +1,9 @@
 //! GetObject.
 
 use bytes::Bytes;
+use http::StatusCode;
 
-use crate::checksum::{Declared, NotValidatedReason, Validation};
+use crate::checksum::{Declared, NotValidatedReason, Type, Validation};
 use crate::http::{Coding, settle};
 use crate::s3::object::{HeadObject, ObjectHead, ResponseOverrides};
 use crate::s3::operation::*;
@@ -124,10 +125,14 @@ fn verdict(head: &ObjectHead, reply: &Reply, wanted: bool) -> Result<Validation,
     let Some(declared) = Declared::in_headers(&reply.head.headers)? else {
         return Ok(Validation::NotValidated(NotValidatedReason::Absent));
     };
-    let Declared::FullObject(value) = declared else {
-        return Ok(Validation::NotValidated(NotValidatedReason::Composite));
+    let value = match declared {
+        // Some servers leave out the number of parts.
+        Declared::FullObject(value) if head.checksum_type != Some(Type::Composite) => value,
+        _ => return Ok(Validation::NotValidated(NotValidatedReason::Composite)),
     };
-    if head.content_range.is_some() && head.content_length != head.size {
+    // A range may be one part, with the checksum of the part or of all parts.
+    let is_full = head.checksum_type == Some(Type::FullObject) && head.content_length == head.size;
+    if (head.content_range.is_some() || reply.status() == StatusCode::PARTIAL_CONTENT) && !is_full {
         return Ok(Validation::NotValidated(NotValidatedReason::Partial));
     }
     let computed = value.algorithm().digest(&reply.body)?;

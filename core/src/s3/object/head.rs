@@ -80,7 +80,8 @@ pub struct ObjectHead {
     pub accept_ranges: Option<String>,
     /// The checksums of the object.
     pub checksums: Vec<Declared>,
-    /// Whether the checksums are full-object or composite, where the server says.
+    /// Whether the checksums are full-object or composite, where the server says; composite where it
+    /// does not say and the ETag is that of an object that was uploaded in parts.
     pub checksum_type: Option<Type>,
 }
 
@@ -137,7 +138,19 @@ impl ObjectHead {
         }
         head.metadata = headers.items("x-amz-meta-");
         head.checksums = checksums(&headers);
+        if head.checksum_type.is_none() && head.is_of_parts() {
+            head.checksum_type = Some(Type::Composite);
+        }
         head
+    }
+
+    /// Whether the ETag has the form of an object that was uploaded in parts, and there is a
+    /// checksum whose type that leaves open: CRC64NVME has no composite.
+    fn is_of_parts(&self) -> bool {
+        let open = |declared: &Declared| declared.algorithm() != Algorithm::Crc64Nvme;
+        let parts = self.etag.as_ref().and_then(|tag| tag.opaque().rsplit_once('-'));
+        parts.is_some_and(|(_, count)| count.parse::<u32>().is_ok())
+            && self.checksums.iter().any(open)
     }
 }
 
