@@ -111,6 +111,7 @@ impl fmt::Debug for CancelToken {
 }
 
 /// What arrives from a worker.
+#[allow(clippy::large_enum_variant, reason = "each is moved once, and few wait at a time")]
 pub(crate) enum Arrival {
     /// The head of the response.
     Head(Opened),
