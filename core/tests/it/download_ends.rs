@@ -1,7 +1,7 @@
 //! Bodies whose end proves nothing, and bodies with another coding than the stored object.
 
 use apus_core::machine::{Call, DownloadOptions, S3Download};
-use apus_core::s3::GetObject;
+use apus_core::s3::{ByteRange, GetObject};
 use apus_core::{Error, Kind};
 use bytes::Bytes;
 
@@ -63,6 +63,29 @@ fn a_denied_range_of_several_ends_the_download() {
         });
         let error = run.result.unwrap_err();
         assert_eq!(error.kind(), Kind::Integrity, "{denied}: {error}");
+    }
+}
+
+/// A HEAD told the length before the first range, as where the last bytes are asked for.
+#[test]
+fn a_refused_range_is_no_end_of_an_object_whose_length_is_known() {
+    let stored = Stored::new(423);
+    let last = |get: &mut GetObject| get.range = Some(ByteRange::Last(255));
+    for told in [None, Some("bytes */168"), Some("bytes */423")] {
+        let mut heads = 0;
+        let run = Sim::new(get(wide(1, 100), last, |_| {})).run(|request, _| {
+            heads += usize::from(request.method == "HEAD");
+            match (request.method.as_str(), heads, told) {
+                ("HEAD", 1, _) => stored.answer(request),
+                (_, _, Some(told)) => {
+                    Answer::error(416, "InvalidRange").header("content-range", told)
+                }
+                _ => Answer::error(416, "InvalidRange"),
+            }
+        });
+        let error = run.result.unwrap_err();
+        assert_eq!(error.kind(), Kind::Integrity, "{told:?}: {error}");
+        assert_eq!(run.requests, ["HEAD /bucket/key", "GET /bucket/key bytes=168-"]);
     }
 }
 

@@ -140,7 +140,9 @@ impl<D: Dialect> Ranges<D> {
         {
             return Err(Error::integrity("the object changed while it was read"));
         }
-        if let Some(size) = told.as_ref().and_then(|told| told.size) {
+        // A HEAD that was refused takes nothing from a size that is known.
+        let known = self.object.as_ref().and_then(|object| object.size).or(self.options.size);
+        if let Some(size) = told.as_ref().and_then(|told| told.size).or(known) {
             if let Some(object) = &mut self.object {
                 object.size = Some(size);
             }
@@ -169,13 +171,15 @@ impl<D: Dialect> Ranges<D> {
         if self.object.is_some() || self.early.is_some() {
             // The connection was closed at the end of a body of unknown length.
             let total = reply.content_range().and_then(|range| range.total);
-            if unsatisfiable && piece.until().is_none() && total == Some(piece.next()) {
+            let size = self.object.as_ref().and_then(|object| object.size).or(self.options.size);
+            let ends = piece.until().is_none() && size.is_none_or(|size| size == piece.next());
+            if unsatisfiable && ends && total == Some(piece.next()) {
                 piece.finish(self.dialect.service().retry_policy());
                 return self.collect();
             }
-            // Not every server states the length here. A range with a requested end has a known
-            // length.
-            let untold = piece.until().is_none() && piece.is_open() && total.is_none();
+            // Not every server states the length here. Where the length is known, or the range has
+            // a requested end, no refusal is the end.
+            let untold = piece.until().is_none() && size.is_none() && total.is_none();
             if unsatisfiable && untold && self.dialect.can_ask() {
                 (self.unsettled, self.certain) = (true, false);
                 return Ok(());
