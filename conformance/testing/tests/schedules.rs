@@ -49,3 +49,12 @@ fn schedules_of_all_workloads_end_well() {
     let report = simulate(schedules, number("APUS_SIMULATE_SEED", 1), None).unwrap();
     assert!(report.is_success(), "{report}");
 }
+
+/// An overwritten segment that the model no longer listed, and an empty image that was there before.
+#[test]
+fn schedules_that_were_false_alarms_end_well() {
+    for (name, seed) in [("swift-dynamic", 1_840_351), ("images-s3", 2_625_277)] {
+        let report = simulate(1, seed, Some(name)).unwrap();
+        assert_eq!(report.failures(), 0, "{report}");
+    }
+}

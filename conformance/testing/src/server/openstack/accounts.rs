@@ -55,6 +55,15 @@ impl Container {
         }
     }
 
+    /// Stores an object. The row of a listing stays until that of a newer object takes its place, in
+    /// one transaction (`merge_objects` in `swift/container/backend.py`, Swift 2.38).
+    pub(super) fn put(&mut self, name: &str, mut object: SwiftObject) {
+        if let Some(before) = self.objects.get(name) {
+            object.listed = before.listed;
+        }
+        self.objects.insert(name.to_owned(), object);
+    }
+
     /// Returns a header of its metadata or its access control (`X-Container-Read`).
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)
@@ -125,5 +134,35 @@ impl OpenStackModel {
         let account = self.account_mut(&target.account);
         account.headers.update(call.request, |name| name.starts_with("x-account-meta-"));
         reply::said(204, "")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn an_object_that_is_written_again_stays_listed() {
+        let seconds = Duration::from_secs;
+        let mut model = OpenStackModel::new();
+        let account = model.account_of("demo");
+        let container = Container::new(Duration::ZERO, "gold".to_owned());
+        model.account_mut(&account).containers.insert("c".to_owned(), container);
+        model.set_listing_lag(seconds(5));
+        let is_listed = |model: &OpenStackModel| {
+            model.object_of("demo", "c", "o").is_some_and(|object| model.is_listed("o", object))
+        };
+        model.set_now(seconds(1000));
+        model.put_foreign("demo", "c", "o", Bytes::from_static(b"1"));
+        assert!(!is_listed(&model));
+        model.set_now(seconds(1003));
+        model.put_foreign("demo", "c", "o", Bytes::from_static(b"2"));
+        assert!(!is_listed(&model));
+        model.set_now(seconds(1006));
+        assert!(is_listed(&model));
+        model.put_foreign("demo", "c", "o", Bytes::from_static(b"3"));
+        assert!(is_listed(&model));
     }
 }

@@ -57,6 +57,7 @@ impl OpenStackModel {
             delete_at: self.delete_at(call)?.or(object.delete_at),
             headers,
             changed: Duration::ZERO,
+            listed: Duration::ZERO,
             slo: object.slo.filter(|_| manifest),
         };
         let reply = self.store(&destination, copy)?;

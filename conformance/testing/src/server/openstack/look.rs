@@ -77,11 +77,12 @@ impl OpenStackModel {
             delete_at: None,
             headers: Headers::default(),
             changed,
+            listed: changed,
             slo: None,
         };
         let containers = &mut self.account_mut(&account).containers;
         if let Some(container) = containers.get_mut(container) {
-            container.objects.insert(object.to_owned(), written);
+            container.put(object, written);
         }
     }
 

@@ -227,7 +227,8 @@ impl OpenStackModel {
     }
 
     /// Sets the time until a listing, and with it a dynamic large object, shows an object that was
-    /// written: Swift updates containers after objects.
+    /// written: Swift updates containers after objects. An object that is written again stays
+    /// listed meanwhile.
     pub fn set_listing_lag(&mut self, lag: Duration) {
         self.listing_lag = lag;
     }
@@ -245,10 +246,10 @@ impl OpenStackModel {
     /// Whether listings already show an object.
     fn is_listed(&self, name: &str, object: &SwiftObject) -> bool {
         let now = self.now.max(self.computed);
-        object.changed + self.listing_lag <= now
+        object.listed + self.listing_lag <= now
             && self.lagging.iter().filter(|(end, _)| name.ends_with(end)).all(
                 |(_, lag)| match lag {
-                    Lag::For(time) => object.changed.saturating_add(*time) <= now,
+                    Lag::For(time) => object.listed.saturating_add(*time) <= now,
                     Lag::Requests(until) => self.requests > *until,
                 },
             )

@@ -23,6 +23,8 @@ pub struct SwiftObject {
     pub delete_at: Option<u64>,
     pub(super) headers: Headers,
     pub(super) changed: Duration,
+    /// When the row of a listing was made that shows it, before the lag.
+    pub(super) listed: Duration,
     pub(super) slo: Option<Slo>,
 }
 
@@ -129,6 +131,7 @@ impl OpenStackModel {
             delete_at: self.delete_at(call)?,
             headers: kept_headers(call),
             changed: Duration::ZERO,
+            listed: Duration::ZERO,
             slo: None,
         };
         self.store(target, object)
@@ -139,7 +142,8 @@ impl OpenStackModel {
         object.changed = self.stamp();
         let etag = object.slo.as_ref().map_or_else(|| object.etag.clone(), Slo::quoted_etag);
         let changed = http_date(object.last_modified());
-        self.container_mut(target)?.objects.insert(target.object.clone(), object);
+        object.listed = object.changed;
+        self.container_mut(target)?.put(&target.object, object);
         Ok(reply::said(201, "").header("Etag", etag).header("Last-Modified", changed))
     }
 

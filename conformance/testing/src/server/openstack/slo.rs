@@ -191,6 +191,7 @@ impl OpenStackModel {
             delete_at: self.delete_at(call)?,
             headers: kept_headers(call),
             changed: Duration::ZERO,
+            listed: Duration::ZERO,
             slo: Some(slo),
         };
         Ok(self.store(target, object)?)
