@@ -98,6 +98,7 @@ mod swift_lagging_download;
 mod swift_lagging_upload;
 #[cfg(feature = "swift")]
 mod swift_lost_answers;
+mod swift_resume;
 #[cfg(feature = "swift")]
 mod swift_store;
 #[cfg(feature = "swift")]

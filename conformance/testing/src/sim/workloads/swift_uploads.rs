@@ -201,13 +201,12 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
         End::Done(Err(error)) => {
             told.extend(named(error.leftovers()));
             let keeps = options.on_failure == OnFailure::Keep || world.record.kept;
-            let unlisted = world.record.deaths > 0 && UNTOUCHED.contains(&error.operation());
-            if unlisted || keeps && checkpoints.latest().is_some() {
+            if keeps && checkpoints.latest().is_some() {
                 told.extend(present(world.host.cloud_model()));
             }
             world.nothing_but(&before, &told, &format!("the error is {error}"));
-            // A process that did nothing, or began anew, does not name what the one before it left.
-            if !unlisted && !finished {
+            // A process that began anew does not name what the one before it left.
+            if !finished {
                 world.not_read_unless_said(&error, &object);
             }
             // Whether a dynamic large object is what was sent is known once it has replaced
@@ -233,10 +232,6 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
     world.in_all(40 * (2 * segments + 10), held.max(options.threshold + 1));
     Over { world, outcome }
 }
-
-/// Operations whose failure ends a resumed upload before it has changed anything.
-const UNTOUCHED: [Option<&str>; 4] =
-    [Some("GetContainer"), Some("Authenticate"), Some("HeadContainer"), Some("PutContainer")];
 
 /// Checks that a failure left the older object, or what replaced it.
 fn still_there(world: &mut crate::sim::world::World, older: &[u8], ours: &[u8]) {

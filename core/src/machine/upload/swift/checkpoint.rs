@@ -1,6 +1,6 @@
 //! The data to resume an upload to Swift in another process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::large_object::LargeObject;
 use super::layout::Layout;
@@ -31,6 +31,13 @@ pub struct SwiftCheckpoint {
     pub(super) plan: Plan,
     /// The segments that the server has acknowledged, by number from 1.
     pub segments: BTreeMap<u32, SwiftCheckpointSegment>,
+    /// The segments that were sent and not acknowledged: the server may have them, or may still
+    /// store them.
+    #[serde(default)]
+    pub(super) sent: BTreeSet<u32>,
+    /// Whether the manifest was sent and not refused: the object may exist.
+    #[serde(default)]
+    pub(super) manifest_sent: bool,
 }
 
 /// One acknowledged segment.

@@ -1,5 +1,8 @@
 //! How a large object ends: made, or removed, or with its leftovers in the error.
 
+use std::collections::BTreeMap;
+
+use super::earlier::{self, Earlier, Verdict};
 use super::job::Job;
 use super::large_object::LargeObject;
 use super::manifest::Manifest;
@@ -11,7 +14,7 @@ use super::sweep::Sweep;
 use crate::contract::OnFailure;
 use crate::error::{Error, Kind, Leftover};
 use crate::http::ETag;
-use crate::machine::upload::flight::WATCHES;
+use crate::machine::upload::flight::{StoredPart, WATCHES};
 use crate::now::{Now, Wait, WaitReason};
 use crate::swift::{
     self, DeleteObject, Expiry, GetManifest, ObjectHead, ObjectSegment, Properties, PutDlo, PutSlo,
@@ -140,6 +143,10 @@ impl Segmented {
     /// Handles an object that is not complete as far as was seen. It may become so, and must keep
     /// its segments; the object that it replaced is lost in any case.
     pub(super) fn unsettled(&mut self, now: Now, error: Error) {
+        if self.made_before {
+            // It may still become complete.
+            return self.untold();
+        }
         if self.failure.is_some() {
             self.spoilt = self.job.options.on_failure == OnFailure::Abort;
             self.phase = self.cleanup();
@@ -184,8 +191,61 @@ impl Segmented {
             // The manifest may exist, and then its segments must stay.
             self.name_all();
         } else {
+            let before = self.manifest_sent;
+            self.job.checkpoints.note(|checkpoint| checkpoint.manifest_sent = before);
             self.phase = self.cleanup();
         }
+    }
+
+    /// Looks at what the process before this one has made.
+    fn earlier(&self) -> Earlier {
+        let known = self.known.iter().map(|(number, one)| {
+            let (etag, size) = (one.etag.clone(), one.size);
+            (*number, StoredPart { etag, size, checksum: None })
+        });
+        let mut segments: BTreeMap<u32, StoredPart> = known.collect();
+        segments.extend(self.flight.stored.clone());
+        let length = self.flight.plan.length();
+        Earlier::new(&self.job, self.large_object, &self.layout, segments, length)
+    }
+
+    /// Handles what it has made.
+    pub(super) fn weighed(&mut self, verdict: Verdict) {
+        match verdict {
+            // A source of other bytes has replaced segments, or is not what the object was made of.
+            Verdict::Ours(etag, segments)
+                if earlier::is_whole(&segments, self.flight.plan.length())
+                    && !self.failure.as_ref().is_some_and(is_of_the_bytes)
+                    && self.flight.stored.iter().all(|(number, part)| {
+                        segments.get(number).is_some_and(|one| earlier::is_alike(one, part))
+                    }) =>
+            {
+                self.flight.stored = segments;
+                self.made_before = self.large_object == LargeObject::Dynamic;
+                self.made(etag, true);
+            }
+            Verdict::Another if !self.manifest_sent && self.unlisted => match self.keeps() {
+                true => self.phase = Phase::Over,
+                false => self.name_all(),
+            },
+            Verdict::Another if !self.manifest_sent => self.phase = self.remove(),
+            _ => self.untold(),
+        }
+    }
+
+    /// Ends the upload where the object may be made of its segments: they stay.
+    fn untold(&mut self) {
+        let Job { container, object, .. } = &self.job;
+        let look_at = format!("the object {container}/{object}");
+        self.failure = self.failure.take().map(|error| error.with_outcome_unknown(look_at));
+        match self.keeps() {
+            true => self.phase = Phase::Over,
+            false => self.name_all(),
+        }
+    }
+
+    fn keeps(&self) -> bool {
+        self.job.options.on_failure == OnFailure::Keep
     }
 
     pub(super) fn fail(&mut self, now: Now, error: Error) {
@@ -195,6 +255,14 @@ impl Segmented {
 
     /// Returns the next phase when nothing is in flight any more.
     pub(super) fn cleanup(&mut self) -> Phase {
+        if self.resumes && !self.spoilt && !std::mem::replace(&mut self.judged, true) {
+            return Phase::Earlier(Box::new(self.earlier()));
+        }
+        self.remove()
+    }
+
+    /// Returns the phase that removes what was sent.
+    fn remove(&self) -> Phase {
         if self.job.options.on_failure == OnFailure::Keep && !self.spoilt {
             return Phase::Over;
         }
@@ -269,4 +337,9 @@ impl Segmented {
         let segment = |number| DeleteObject::new(&self.layout.container, self.layout.name(number));
         self.flight.late_numbers().map(segment).collect()
     }
+}
+
+/// Returns whether the error says that the source or a segment has other bytes.
+fn is_of_the_bytes(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Integrity | Kind::InvalidInput)
 }

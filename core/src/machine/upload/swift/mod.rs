@@ -10,6 +10,7 @@
 //! | --- | --- |
 //! | `options.rs`, `checkpoint.rs` | options, results and checkpoints |
 //! | `segmented.rs`, `ending.rs` | the large object, from `/info` to its manifest or its removal |
+//! | `earlier.rs` | whether the process that began a resumed upload has made the object |
 //! | `layout.rs` | the names of segments |
 //! | `part.rs` | the PUT of one segment |
 //! | `manifest.rs` | static and dynamic large objects side by side |
@@ -18,6 +19,7 @@
 //! | `sweep.rs` | concurrent removal of objects |
 
 mod checkpoint;
+mod earlier;
 mod ending;
 mod job;
 mod large_object;
@@ -104,7 +106,9 @@ impl SwiftUpload {
     }
 
     /// Resumes the upload of `checkpoint`, from the same source. The server's listing of segments
-    /// decides; segments that the server does not have are sent again.
+    /// decides; segments that the server does not have are sent again. If it fails, a HEAD decides
+    /// whether the process before it made the object: then it has succeeded, and where nothing
+    /// tells, the segments stay and the outcome of the error is unknown.
     ///
     /// # Errors
     ///
@@ -161,7 +165,8 @@ impl SwiftUpload {
     }
 
     /// Returns the data to resume the upload in another process; `None` before segments are sent,
-    /// and for an object that is sent in one request.
+    /// and for an object that is sent in one request. A resumed upload has the data that it was
+    /// resumed from.
     pub fn checkpoint(&self) -> Option<SwiftCheckpoint> {
         self.job.checkpoints.latest()
     }

@@ -11,6 +11,8 @@
 //!                                                                                          └──▶ Over(Ok)
 //! ```
 //!
+//! A resumed upload that fails first determines what the process before it has made (`earlier.rs`).
+//!
 //! | step | skipped |
 //! | --- | --- |
 //! | Info: does the server support SLO, and what are its limits | if the caller knows, or requests a DLO |
@@ -25,6 +27,7 @@ use std::sync::Arc;
 use http::header::DATE;
 
 use super::checkpoint::{SwiftCheckpoint, SwiftCheckpointSegment};
+use super::earlier::Earlier;
 use super::job::Job;
 use super::large_object::{LargeObject, SegmentsIn};
 use super::layout::Layout;
@@ -59,10 +62,21 @@ pub(super) struct Segmented {
     pub(super) phase: Phase,
     /// When the object and its segments expire: at one time, however long the upload takes.
     pub(super) delete_at: Option<Timestamp>,
-    /// Segments of the checkpoint that the server has not listed yet.
-    known: BTreeMap<u32, SwiftCheckpointSegment>,
+    /// Segments of the checkpoint.
+    pub(super) known: BTreeMap<u32, SwiftCheckpointSegment>,
+    /// Segments that may be on the server since before: those of the checkpoint that were not
+    /// acknowledged, and those that are listed otherwise than they are planned.
+    sent: BTreeSet<u32>,
     /// Whether existing segments are listed first.
     pub(super) resumes: bool,
+    /// Whether the process before this one may have a manifest in flight.
+    pub(super) manifest_sent: bool,
+    /// Whether it was determined what that process has made.
+    pub(super) judged: bool,
+    /// Whether that process has made a dynamic large object of these segments.
+    pub(super) made_before: bool,
+    /// Whether the segments could not be listed: they stay for another attempt to resume.
+    pub(super) unlisted: bool,
     /// Whether the checkpoint has been published.
     begun: bool,
     /// The segments to remove once the manifest is stored.
@@ -86,6 +100,8 @@ pub(super) enum Phase {
     Replaced(Box<Replaced>),
     Manifest(Box<Manifest>),
     Confirm(Box<Call<GetManifest>>, ETag, Error),
+    /// The resumed upload has failed: has the process before this one made the object?
+    Earlier(Box<Earlier>),
     /// The manifest is stored: is the object complete? The flag says whether a check proved the
     /// manifest.
     Settle(Box<Settle>, bool),
@@ -109,12 +125,15 @@ impl Segmented {
 
     /// Resumes the upload of `checkpoint`, after listing its segments on the server.
     pub(super) fn resume(job: Job, source: UploadSource, checkpoint: SwiftCheckpoint) -> Self {
+        job.checkpoints.begin(Some(checkpoint.clone()));
         let mut this = Self::with(job, source, checkpoint.plan, StreamWindow::default());
         this.large_object = checkpoint.large_object;
         this.heartbeat = checkpoint.heartbeat;
         this.delete_at = checkpoint.expires();
         this.layout = checkpoint.layout;
         this.known = checkpoint.segments;
+        this.sent = checkpoint.sent;
+        this.manifest_sent = checkpoint.manifest_sent;
         this.resumes = true;
         this.phase = this.container();
         this
@@ -133,7 +152,12 @@ impl Segmented {
             phase,
             delete_at: None,
             known: BTreeMap::new(),
+            sent: BTreeSet::new(),
             resumes: false,
+            manifest_sent: false,
+            judged: false,
+            made_before: false,
+            unlisted: false,
             begun: false,
             replaced: Vec::new(),
             spoilt: false,
@@ -159,7 +183,11 @@ impl Segmented {
 
     /// Ends the upload with an error of the caller's source.
     pub(super) fn give_up(&mut self, now: Now, error: Error) {
-        if !matches!(self.phase, Phase::Over | Phase::Remove(..) | Phase::Watch(_)) {
+        let cleans_up = matches!(
+            self.phase,
+            Phase::Over | Phase::Earlier(_) | Phase::Remove(..) | Phase::Watch(_)
+        );
+        if !cleans_up {
             self.fail(now, error);
         }
     }
@@ -186,6 +214,10 @@ impl Segmented {
 
     /// Enters this phase, unless the upload has failed meanwhile.
     pub(super) fn go(&mut self, phase: Phase) {
+        if self.failure.is_none() && matches!(phase, Phase::Manifest(_)) {
+            // The next process must know that the object may exist.
+            self.job.checkpoints.note(|checkpoint| checkpoint.manifest_sent = true);
+        }
         self.phase = if self.failure.is_some() { self.cleanup() } else { phase };
     }
 
@@ -218,9 +250,9 @@ impl Segmented {
             Ok(objects) => objects,
             Err(_) if self.failure.is_some() => return self.phase = self.cleanup(),
             Err(error) => {
-                // The segments stay for another attempt to resume.
+                self.unlisted = true;
                 self.fail(now, error);
-                return self.name_all();
+                return self.phase = self.cleanup();
             }
         };
         for object in objects {
@@ -232,6 +264,8 @@ impl Segmented {
             let size = self.flight.plan.size(number);
             if let Some(size) = size.filter(|size| object.bytes == Some(*size)) {
                 self.flight.stored.insert(number, StoredPart { etag, size, checksum: None });
+            } else {
+                self.sent.insert(number);
             }
         }
         self.go(Phase::Segments);
@@ -257,6 +291,9 @@ impl Segmented {
 
     fn checkpoint(&self) -> SwiftCheckpoint {
         let stored = self.flight.stored.iter();
+        // The listing may lag behind.
+        let sent = self.sent.iter().chain(self.known.keys()).copied();
+        let sent = sent.filter(|number| !self.flight.stored.contains_key(number)).collect();
         SwiftCheckpoint {
             container: self.job.container.clone(),
             object: self.job.object.clone(),
@@ -266,6 +303,8 @@ impl Segmented {
             layout: self.layout.clone(),
             plan: self.flight.plan,
             segments: stored.map(|(number, part)| (*number, part.into())).collect(),
+            sent,
+            manifest_sent: self.manifest_sent,
         }
     }
 
@@ -280,6 +319,7 @@ impl Segmented {
     fn note(&self, number: u32) {
         if let Some(part) = self.flight.stored.get(&number) {
             self.job.checkpoints.note(|checkpoint| {
+                checkpoint.sent.remove(&number);
                 checkpoint.segments.insert(number, part.into());
             });
         }
@@ -288,7 +328,7 @@ impl Segmented {
     /// Returns the numbers of segments that may be on the server: all that were sent, also those
     /// whose response was lost, and those that existed before.
     pub(super) fn numbers(&self) -> BTreeSet<u32> {
-        let there = self.flight.stored.keys().chain(self.known.keys());
+        let there = self.flight.stored.keys().chain(self.known.keys()).chain(&self.sent);
         (1..self.flight.next()).chain(there.copied()).collect()
     }
 }
@@ -354,6 +394,9 @@ impl Machine for Segmented {
                 Phase::Segments => match self.flight.poll(now) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Event::Room(number, range)) => {
+                        self.job.checkpoints.note(|checkpoint| {
+                            checkpoint.sent.insert(number);
+                        });
                         self.flight.launch(number, self.segment(number, range));
                     }
                     ControlFlow::Continue(Event::Stored(number)) => self.note(number),
@@ -377,6 +420,11 @@ impl Machine for Segmented {
                 Phase::Confirm(call, ..) => match nest(call.poll(now), CONFIRM) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(manifest) => self.confirmed(now, manifest.ok()),
+                },
+                Phase::Earlier(inner) => match inner.poll(now) {
+                    Step::Send(draft) => return Step::Send(draft),
+                    Step::Wait(wait) => return Step::Wait(wait),
+                    Step::Done(verdict) => self.weighed(verdict.unwrap_or_default()),
                 },
                 Phase::Settle(settle, recovered) => match nest(settle.poll(now), SETTLE) {
                     ControlFlow::Break(step) => return step,
@@ -412,6 +460,7 @@ impl Machine for Segmented {
         match &mut self.phase {
             Phase::List(listed) => return listed.complete(now, done),
             Phase::Replaced(inner) => return inner.complete(now, done),
+            Phase::Earlier(inner) => return inner.complete(now, done),
             Phase::Remove(sweep, _) => return sweep.complete(now, done),
             _ => {}
         }
@@ -434,7 +483,7 @@ impl Machine for Segmented {
             // stay.
             Phase::Remove(sweep, Some(_)) => return sweep.cancel(now, leave),
             // The upload has already failed, and only cleans up.
-            Phase::Remove(_, None) | Phase::Watch(_) | Phase::Over => return,
+            Phase::Earlier(_) | Phase::Remove(_, None) | Phase::Watch(_) | Phase::Over => return,
             Phase::Info(call) => call.cancel(now, leave),
             Phase::Container(call) => call.cancel(now, leave),
             Phase::Create(call) => call.cancel(now, leave),
