@@ -58,11 +58,15 @@ impl Route {
             Some("http") => false,
             Some("https") => true,
             _ => {
-                return Err(Error::invalid_input("the URI of a request is neither http nor https"));
+                return Err(Error::invalid_input(
+                    "the URI of the request has no host, or its scheme is neither http nor https",
+                ));
             }
         };
         let Some(authority) = uri.authority().cloned() else {
-            return Err(Error::invalid_input("the URI of a request has no host"));
+            return Err(Error::invalid_input(
+                "the URI of the request has no host, or its scheme is neither http nor https",
+            ));
         };
         Ok(Self { https, proxy: gates.proxy_for(uri).cloned(), authority })
     }
@@ -138,7 +142,7 @@ impl Connector {
     async fn secure(&self, _: Stream, _: &Route) -> Result<Stream, ExchangeError> {
         Err(ExchangeError::new(
             ExchangeErrorKind::Tls,
-            "https needs the cargo feature `tls` of apus-async",
+            "https requires the cargo feature `tls` of apus-async",
         ))
     }
 }
@@ -172,12 +176,10 @@ pub(crate) fn is_tls(_: &io::Error) -> bool {
 async fn reach(host: &str, port: u16) -> Result<TcpStream, ExchangeError> {
     let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port))
         .await
-        .map_err(|error| {
-            ExchangeError::new(ExchangeErrorKind::Resolve, format!("{host}: {error}"))
-        })?
+        .map_err(|error| ExchangeError::new(ExchangeErrorKind::Resolve, error.to_string()))?
         .collect();
     let stream = match addresses.as_slice() {
-        [] => return Err(ExchangeError::new(ExchangeErrorKind::Resolve, host)),
+        [] => return Err(ExchangeError::new(ExchangeErrorKind::Resolve, "")),
         [address] => TcpStream::connect(address).await.map_err(|error| (*address, error)),
         _ => race(interleave(addresses)).await,
     };

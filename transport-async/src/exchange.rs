@@ -254,7 +254,7 @@ async fn connect(
         HttpConnection::open(route, stream).await
     };
     let start = std::time::Instant::now();
-    let limit = times.deadline(start, times.timeouts.connect, "it was not made within its limit");
+    let limit = times.deadline(start, times.timeouts.connect, "the connect timeout was exceeded");
     let link = match limit {
         None => connecting.await,
         // Not a timeout, which would leave the outcome unknown: no request was sent.
@@ -272,7 +272,7 @@ async fn within<T>(
 ) -> Result<T, Fault> {
     let Some(whole) = times.whole else { return work.await };
     tokio::time::timeout_at(whole.into(), work).await.unwrap_or_else(|_| {
-        let detail = "the source took all the time there was for the exchange";
+        let detail = "the source used up the time limit of the whole exchange";
         Err(Fault::Wire(ExchangeError::new(ExchangeErrorKind::Timeout, detail)))
     })
 }
@@ -296,7 +296,7 @@ fn outgoing(
     };
     if !out.headers.contains_key(HOST) {
         let host = HeaderValue::try_from(route.host_header())
-            .map_err(|_| Error::invalid_input("the host name can't be sent in a header"))?;
+            .map_err(|_| Error::invalid_input("the host name is not valid in a header"))?;
         out.headers.insert(HOST, host);
     }
     if !out.headers.contains_key(USER_AGENT) {
@@ -314,9 +314,11 @@ fn outgoing(
 fn absolute(uri: &Uri, route: &Route) -> Result<Uri, Error> {
     let mut parts = uri.clone().into_parts();
     let authority = route.host_header().parse();
-    parts.authority =
-        Some(authority.map_err(|_| Error::invalid_input("the URI's host is invalid"))?);
-    Uri::from_parts(parts).map_err(|_| Error::invalid_input("the URI can't be sent to a proxy"))
+    parts.authority = Some(
+        authority.map_err(|_| Error::invalid_input("the host of the request's URI is invalid"))?,
+    );
+    Uri::from_parts(parts)
+        .map_err(|_| Error::invalid_input("the URI of the request is not valid for a proxy"))
 }
 
 /// Receives the body of the response. True if it was read to its end.

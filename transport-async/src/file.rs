@@ -106,7 +106,10 @@ impl Pages {
                 Ok(Some(piece))
             }
             Ok(Err(failure)) => Err(failure),
-            Err(_) => Err(ExchangeError::new(ExchangeErrorKind::Source, "the runtime shut down")),
+            Err(_) => Err(ExchangeError::new(
+                ExchangeErrorKind::Source,
+                "the tokio runtime was shut down",
+            )),
         })
     }
 }

@@ -122,7 +122,7 @@ impl HttpConnection {
             // afterwards.
             let over = poll_connection(connection, cx).is_ready();
             if pulse.informational() > MOST_INFORMATIONAL {
-                let detail = format!("more than {MOST_INFORMATIONAL} informational answers");
+                let detail = format!("more than {MOST_INFORMATIONAL} informational responses");
                 return Poll::Ready(Err(ExchangeError::new(ExchangeErrorKind::Protocol, detail)));
             }
             if let Some(failure) = pulse.head_failure() {
@@ -332,13 +332,13 @@ fn failure(error: &hyper::Error, otherwise: ExchangeErrorKind) -> ExchangeError 
     // hyper has no other way to tell this error.
     if error.is_parse() && detail.contains("too large") {
         detail = format!(
-            "the answer's head is too long, or has more than {MOST_FIELDS} header fields: {detail}"
+            "the head has too many bytes, or more than {MOST_FIELDS} header fields: {detail}"
         );
     }
     ExchangeError::new(cause, detail)
 }
 
-const FIRST_BYTE: &str = "no answer within the first-byte limit";
-const BODY: &str = "the answer's body took longer than its limit";
-const IDLE: &str = "nothing moved within the idle limit";
-const WHOLE: &str = "not done within the limit of the whole exchange";
+const FIRST_BYTE: &str = "no response within the first-byte timeout";
+const BODY: &str = "the time limit of the response body was exceeded";
+const IDLE: &str = "no bytes were transferred within the idle timeout";
+const WHOLE: &str = "the time limit of the whole exchange was exceeded";

@@ -98,7 +98,7 @@ impl OrderedWriter {
             return Err(ExchangeError::new(ExchangeErrorKind::Sink, why.clone()));
         }
         if at < turn.next {
-            let detail = format!("byte {at} was written before");
+            let detail = format!("byte {at} was already written");
             return Err(ExchangeError::new(ExchangeErrorKind::Sink, detail));
         }
         if at > turn.next {
@@ -128,15 +128,17 @@ impl Passing<'_> {
             let length = piece.len() as u64;
             let written = match &mut self.out {
                 Some(Out::Writer(writer)) => writer.write_all(&piece).await,
-                Some(Out::Channel(sender)) => sender
-                    .send(piece)
-                    .await
-                    .map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads")),
+                Some(Out::Channel(sender)) => sender.send(piece).await.map_err(|_| {
+                    io::Error::new(
+                        io::ErrorKind::BrokenPipe,
+                        "the receiver of the channel was dropped",
+                    )
+                }),
                 Some(Out::Path(output)) => {
                     let output = Arc::clone(output);
-                    spawn_blocking(move || (&*output).write_all(&piece))
-                        .await
-                        .unwrap_or_else(|_| Err(io::Error::other("the runtime shut down")))
+                    spawn_blocking(move || (&*output).write_all(&piece)).await.unwrap_or_else(
+                        |_| Err(io::Error::other("the tokio runtime was shut down")),
+                    )
                 }
                 None => Ok(()),
             };
@@ -172,7 +174,7 @@ impl Passing<'_> {
 impl Drop for Passing<'_> {
     fn drop(&mut self) {
         if self.out.is_some() {
-            self.fail("a write was given up in the middle".into());
+            self.fail("a write was cancelled before it completed".into());
         }
     }
 }

@@ -71,7 +71,10 @@ impl Pipe {
         tap: Option<Arc<OnePass>>,
     ) -> Result<Inflow, ExchangeError> {
         let Some(reading) = lock(&self.reading).take() else {
-            return Err(ExchangeError::new(ExchangeErrorKind::Source, "it was used before"));
+            return Err(ExchangeError::new(
+                ExchangeErrorKind::Source,
+                "it can be read only once, and was read before",
+            ));
         };
         self.spooled.store(true, Ordering::Relaxed);
         Ok(Inflow { reading, pipe: Arc::clone(self), tap, ended: false })
@@ -85,16 +88,21 @@ impl Pipe {
     ) -> Result<Once, ExchangeError> {
         let refuse = |detail: String| Err(ExchangeError::new(ExchangeErrorKind::Source, detail));
         if self.length.is_none() {
-            return refuse("a stream of unknown length needs a machine that reads from one".into());
+            return refuse(
+                "its length is unknown, which only an upload of a stream supports".into(),
+            );
         }
         let Some(reading) = lock(&self.reading).take() else {
-            return refuse("a reader can't be read by two exchanges at once".into());
+            return refuse("it can be read only once, and another request is reading it".into());
         };
         let at = reading.at;
         let once =
             Once { pipe: Arc::clone(self), reading: Some(reading), left: range.clone(), tap };
         if at != range.start {
-            return refuse(format!("a reader is at byte {at} and can't go to {}", range.start));
+            return refuse(format!(
+                "it can be read only once and is at byte {at}, but byte {} is required",
+                range.start
+            ));
         }
         Ok(once)
     }
@@ -189,7 +197,8 @@ impl Once {
         let ended_at = reading.at;
         Poll::Ready(piece.and_then(|piece| {
             if piece.is_empty() {
-                let detail = format!("it ended at byte {ended_at}, before {}", self.left.end);
+                let left = self.left.end.saturating_sub(ended_at);
+                let detail = format!("it ended {left} bytes before the end of the requested range");
                 return Err(ExchangeError::new(ExchangeErrorKind::Source, detail));
             }
             self.left.start += piece.len() as u64;

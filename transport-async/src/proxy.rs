@@ -41,7 +41,9 @@ impl ProxyRoutes {
         #[cfg(not(feature = "tls"))]
         {
             if proxies.iter().any(|proxy| proxy.is_tls()) {
-                return Err(Error::invalid_input("an https proxy needs the cargo feature `tls`"));
+                return Err(Error::invalid_input(
+                    "an https proxy requires the cargo feature `tls`",
+                ));
             }
             Ok(Self { proxies, user_agent })
         }

@@ -207,7 +207,7 @@ pub(crate) struct Spoilt;
 
 impl fmt::Display for Spoilt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the body could not be made")
+        f.write_str("the request body could not be produced")
     }
 }
 

@@ -230,7 +230,10 @@ impl Delivery {
             To::None => Ok(()),
             To::Memory { memory, at } => {
                 let start = usize::try_from(*at).map_err(|_| {
-                    ExchangeError::new(ExchangeErrorKind::Sink, "too much for memory")
+                    ExchangeError::new(
+                        ExchangeErrorKind::Sink,
+                        "the object exceeds the addressable memory",
+                    )
                 })?;
                 let mut memory = lock(memory);
                 let end = start + piece.len();
@@ -346,7 +349,7 @@ pub(crate) fn failure(error: &io::Error) -> ExchangeError {
 }
 
 fn over() -> io::Error {
-    io::Error::other("the runtime shut down")
+    io::Error::other("the tokio runtime was shut down")
 }
 
 /// Bytes that are written to a file at once.

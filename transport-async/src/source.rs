@@ -228,7 +228,8 @@ impl Source {
 
     fn unwatched(&self, range: Range<u64>, whole: Option<u64>) -> Result<Pieces, ExchangeError> {
         let beyond = |length: u64| {
-            let detail = format!("byte {} was asked for, it has {length}", range.end);
+            let detail =
+                format!("it has no bytes {} to {}: its length is {length}", range.start, range.end);
             ExchangeError::new(ExchangeErrorKind::Source, detail)
         };
         match &self.kind {
@@ -444,7 +445,7 @@ impl Inner {
                 }
                 let piece = pipe.spool.piece(left.clone());
                 left.start += piece.as_ref().map_or(0, |piece| piece.len() as u64);
-                let missing = || format!("byte {} is not in the spool", left.start);
+                let missing = || format!("byte {} is not buffered", left.start);
                 Poll::Ready(match piece {
                     Some(piece) => Ok(Some(piece)),
                     None => Err(ExchangeError::new(ExchangeErrorKind::Source, missing())),

@@ -128,7 +128,7 @@ impl AsyncRead for Wire {
     ) -> Poll<io::Result<()>> {
         if self.pulse.informational() > MOST_INFORMATIONAL {
             // hyper reads as long as there are bytes, and lets no other code run.
-            return Poll::Ready(Err(io::Error::other("too many informational answers")));
+            return Poll::Ready(Err(io::Error::other("too many informational responses")));
         }
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
@@ -136,7 +136,7 @@ impl AsyncRead for Wire {
         if !came.is_empty() {
             self.pulse.beat();
             if !self.pulse.read_head(came) {
-                return Poll::Ready(Err(io::Error::other("the answer's head is too long")));
+                return Poll::Ready(Err(io::Error::other("the head of the response is too long")));
             }
         }
         result

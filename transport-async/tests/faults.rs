@@ -256,7 +256,7 @@ async fn a_source_that_fails_is_the_callers_matter() {
     std::fs::remove_file(&path).unwrap();
     let error = client.call_from(Ask::put_source("/a", 100, true), file).await.unwrap_err();
     assert_eq!(cause(&error), ExchangeErrorKind::Source);
-    assert!(error.to_string().contains("it has 9"), "{error}");
+    assert!(error.to_string().contains("its length is 9"), "{error}");
 }
 
 #[tokio::test]

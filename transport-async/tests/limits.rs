@@ -44,7 +44,7 @@ async fn connect() {
     // A timeout leaves the outcome unknown, except for a request that was never sent.
     let failure = error.exchange_error().unwrap();
     assert_eq!(failure.kind(), ExchangeErrorKind::Connect, "{error}");
-    assert!(failure.detail().contains("within its limit"), "{error}");
+    assert!(failure.detail().contains("the connect timeout"), "{error}");
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ fn what_was_cut_or_never_came_is_told_with_its_cause() {
         common::once("http://127.0.0.1:1").call(ask).await.unwrap_err();
     });
     let [told] = &refused.told[..] else { panic!("{refused:?}") };
-    assert!(told.text.contains("kind=Wire cause=Connect"), "{refused:?}");
+    assert!(told.text.contains("kind=Transport cause=Connect"), "{refused:?}");
     assert!(!told.text.contains("status="), "{refused:?}");
     for notes in [cut, refused] {
         notes.are_silent_about(&["sesame", "path", "127.0.0.1"]);

@@ -38,8 +38,8 @@ impl Deadlines {
     pub(crate) fn new(receiving: &Receiving, limits: &Timeouts, whole: Option<Instant>) -> Self {
         let begun = Instant::now();
         let end = receiving.time().and_then(|time| begun.checked_add(time));
-        let end = end.map(|end| (end, "the answer's body took longer than its limit"));
-        let whole = whole.map(|end| (end, "not done within the limit of the whole exchange"));
+        let end = end.map(|end| (end, "the time limit of the response body was exceeded"));
+        let whole = whole.map(|end| (end, "the time limit of the whole exchange was exceeded"));
         let end = [end, whole].into_iter().flatten().min_by_key(|(end, _)| *end);
         Self { begun, idle: limits.idle, pace: receiving.pace(), end }
     }
@@ -78,7 +78,7 @@ impl Deadlines {
     fn over(&self) -> ExchangeError {
         let (end, why) = self.end.unzip();
         let ended = end.is_some_and(|end| end <= Instant::now());
-        let idle = "nothing moved within the idle limit";
+        let idle = "no bytes were transferred within the idle timeout";
         ExchangeError::new(ExchangeErrorKind::Timeout, why.filter(|_| ended).unwrap_or(idle))
     }
 }

@@ -92,7 +92,9 @@ impl<'a> BodyReader<'a> {
                     let most = PIECE.min(usize::try_from(*left).unwrap_or(PIECE));
                     let piece = ordered.read_piece(most)?;
                     if piece.len() < most {
-                        return Err(source::failed(format!("it ended {left} bytes too early")));
+                        return Err(source::failed(format!(
+                            "it ended {left} bytes before the end of the requested range"
+                        )));
                     }
                     *left -= most as u64;
                     pieces.push_back(piece);

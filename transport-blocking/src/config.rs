@@ -241,9 +241,8 @@ impl TransportConfig {
 
     /// Returns how to connect, after checking everything that ureq would panic at.
     pub(crate) fn ways(&self) -> Result<Connections, Error> {
-        http::HeaderValue::from_str(&self.user_agent).map_err(|_| {
-            Error::invalid_input("the user agent has a character that no header can hold")
-        })?;
+        http::HeaderValue::from_str(&self.user_agent)
+            .map_err(|_| Error::invalid_input("the user agent has a control character"))?;
         Ok(Connections {
             gates: Arc::new(ProxyRoutes::new(self)?),
             #[cfg(feature = "tls")]

@@ -28,9 +28,9 @@ impl<In: Transport, C: Connector<In>> Connector<In> for Connecting<C> {
 pub(crate) fn never_connected(error: ureq::Error) -> ureq::Error {
     let detail = match &error {
         ureq::Error::Timeout(Timeout::Global) => {
-            Some("not done within the limit of the whole exchange".to_owned())
+            Some("the time limit of the whole exchange was exceeded".to_owned())
         }
-        ureq::Error::Timeout(_) => Some("it was not made within its limit".to_owned()),
+        ureq::Error::Timeout(_) => Some("the connect timeout was exceeded".to_owned()),
         error => {
             let failure = cause_before_head(error);
             let open = matches!(

@@ -220,8 +220,11 @@ impl Performer<'_> {
         let Inner { config, ways, .. } = self.transport;
         let expects = exchange.expects(config.expect_continue_above);
         let head = exchange.request().map_err(End::Rejected)?;
-        let no_place =
-            || End::Rejected(Error::invalid_input("the URI has no host, or is no http or https"));
+        let no_place = || {
+            End::Rejected(Error::invalid_input(
+                "the URI of the request has no host, or its scheme is neither http nor https",
+            ))
+        };
         let place = request_head::place(&head.uri).ok_or_else(no_place)?;
         let mut told = http::Request::new(());
         *told.method_mut() = head.method.clone();
@@ -256,7 +259,9 @@ impl Performer<'_> {
             }
         };
         let Some((head, body, line)) = conversation.take_answer() else {
-            return Err(ExchangeError::new(ExchangeErrorKind::Closed, "no answer was read").into());
+            return Err(
+                ExchangeError::new(ExchangeErrorKind::Closed, "no response was read").into()
+            );
         };
         if let Some(refusal) = forwarded.and_then(|proxy| proxy.refusal(&head)) {
             return Err(refusal.into());
@@ -318,8 +323,8 @@ impl Performer<'_> {
                 *feed = BodyReader::bytes(bytes.into());
             } else if !feed.is_rewindable() {
                 return Err(End::Rejected(Error::invalid_input(format!(
-                    "{length} bytes must be hashed before they are sent; they can be read only \
-                     once, and are more than in_memory_part_limit"
+                    "{length} bytes of the source must be hashed before they are sent, but they \
+                     can be read only once and exceed in_memory_part_limit"
                 ))));
             }
         }
@@ -447,7 +452,7 @@ fn remaining(whole: Option<Instant>) -> Result<Option<Duration>, ExchangeError> 
     let Some(whole) = whole else { return Ok(None) };
     let left = whole.saturating_duration_since(Instant::now());
     if left.is_zero() {
-        let detail = "the source took all the time there was for the exchange";
+        let detail = "the source used up the time limit of the whole exchange";
         return Err(ExchangeError::new(ExchangeErrorKind::Timeout, detail).before_request());
     }
     Ok(Some(left))

@@ -6,14 +6,17 @@ use std::sync::Arc;
 use apus_core::Error;
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::proxy::Proxy;
+use ureq::Timeout;
 
 /// Returns the error for a request that can't be sent as it is.
 pub(crate) fn misuse(error: &ureq::Error) -> Option<Error> {
     match error {
-        ureq::Error::BadUri(_) => {
-            Some(Error::invalid_input("the URI has no host, or is no http or https"))
+        ureq::Error::BadUri(_) => Some(Error::invalid_input(
+            "the URI of the request has no host, or its scheme is neither http nor https",
+        )),
+        ureq::Error::Http(error) => {
+            Some(Error::invalid_input(format!("the request is invalid: {error}")))
         }
-        ureq::Error::Http(error) => Some(Error::invalid_input(format!("the request: {error}"))),
         _ => None,
     }
 }
@@ -46,7 +49,21 @@ pub(crate) fn cause_before_head(error: &ureq::Error) -> ExchangeError {
         ureq::Error::Io(error) => return io_before_head(error),
         _ => ExchangeErrorKind::Connect,
     };
-    ExchangeError::new(cause, error.to_string())
+    let detail = match error {
+        ureq::Error::Timeout(limit) => exceeded(*limit).to_owned(),
+        error => error.to_string(),
+    };
+    ExchangeError::new(cause, detail)
+}
+
+/// Returns the words for an exceeded limit. The other transport uses the same.
+pub(crate) fn exceeded(limit: Timeout) -> &'static str {
+    match limit {
+        Timeout::Global => "the time limit of the whole exchange was exceeded",
+        Timeout::Resolve | Timeout::Connect => "the connect timeout was exceeded",
+        Timeout::RecvResponse => "no response within the first-byte timeout",
+        _ => "no bytes were transferred within the idle timeout",
+    }
 }
 
 /// Translates an error while the body is read.

@@ -71,7 +71,7 @@ impl Gate {
         let uri = uri.map_err(|_| Error::invalid_input("the proxy's URL is invalid"))?;
         #[cfg(not(feature = "tls"))]
         if proxy.is_tls() {
-            return Err(Error::invalid_input("an https proxy needs the cargo feature `tls`"));
+            return Err(Error::invalid_input("an https proxy requires the cargo feature `tls`"));
         }
         Ok(Self {
             proxy: Arc::clone(proxy),

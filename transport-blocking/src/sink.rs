@@ -278,10 +278,10 @@ impl Outlet<'_, '_> {
             }
             match desk.next {
                 Some(next) if next > position => {
-                    break Err(failed(format!("byte {position} was written already")));
+                    break Err(failed(format!("byte {position} was already written")));
                 }
                 Some(next) if next < position && bell.is_none() => {
-                    break Err(failed(format!("byte {position} came where {next} is next")));
+                    break Err(failed(format!("byte {position} arrived, but byte {next} is next")));
                 }
                 Some(next) if next < position => {}
                 _ => {
@@ -293,7 +293,7 @@ impl Outlet<'_, '_> {
                 }
             }
             if desk.dismissed == Some(position) {
-                let detail = "the range before it has to come first";
+                let detail = "an earlier range must be written first";
                 break Err(ExchangeError::new(ExchangeErrorKind::Cut, detail));
             }
             desk = turnstile.turned.wait(desk).unwrap_or_else(PoisonError::into_inner);
@@ -318,7 +318,7 @@ impl Outlet<'_, '_> {
             }
             Kind::Writer(_) => {
                 let Some(writer) = &mut self.writer else {
-                    return Err(failed("it is not this range's turn"));
+                    return Err(failed("an earlier range has not been written yet"));
                 };
                 writer.write_all(bytes).map_err(broken)?;
                 self.at = position + bytes.len() as u64;
@@ -361,7 +361,7 @@ fn keep(kept: &mut Vec<u8>, position: u64, bytes: &[u8]) -> Result<(), ExchangeE
     let range = usize::try_from(position)
         .ok()
         .and_then(|start| Some(start..start.checked_add(bytes.len())?))
-        .ok_or_else(|| failed("more than memory can hold"))?;
+        .ok_or_else(|| failed("the object exceeds the addressable memory"))?;
     if kept.len() == range.start {
         kept.extend_from_slice(bytes);
         return Ok(());

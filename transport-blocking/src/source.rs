@@ -229,22 +229,25 @@ impl<'a> Source<'a> {
         alone: bool,
         pass: Option<&Arc<OnePass>>,
     ) -> Result<BodyReader<'a>, ExchangeError> {
-        let missing = || failed(format!("it has no bytes {} to {}", range.start, range.end));
+        let missing = |length: u64| {
+            let (start, end) = (range.start, range.end);
+            failed(format!("it has no bytes {start} to {end}: its length is {length}"))
+        };
         let watched = || pass.map(|pass| Watched::new(self.clone(), Arc::clone(pass), range.start));
         let mut feed = match &*self.kind {
             Kind::None if range.is_empty() => BodyReader::pieces(VecDeque::new()),
-            Kind::None => return Err(missing()),
+            Kind::None => return Err(missing(0)),
             Kind::Bytes(bytes) => {
                 let at = |position| usize::try_from(position).unwrap_or(usize::MAX);
                 if range.start > range.end || at(range.end) > bytes.len() {
-                    return Err(missing());
+                    return Err(missing(bytes.len() as u64));
                 }
                 BodyReader::bytes(bytes.slice(at(range.start)..at(range.end))).watched(watched())
             }
             Kind::File(_) => {
                 let length = pass.and_then(|pass| pass.length());
-                if length.is_some_and(|length| range.end > length) {
-                    return Err(missing());
+                if let Some(length) = length.filter(|length| range.end > *length) {
+                    return Err(missing(length));
                 }
                 let watched = watched();
                 BodyReader::seekable(self.clone(), range).watched(watched)
@@ -258,7 +261,7 @@ impl<'a> Source<'a> {
                 let feed = BodyReader::lent(self.clone(), ordered, &range);
                 if at != range.start {
                     return Err(failed(format!(
-                        "it can be read only once; it stands at byte {at} where byte {} is needed",
+                        "it can be read only once and is at byte {at}, but byte {} is required",
                         range.start
                     )));
                 }

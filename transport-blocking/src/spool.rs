@@ -55,7 +55,7 @@ impl<'a> Spool<'a> {
     pub(crate) fn feed(&self, range: Range<u64>) -> Result<BodyReader<'a>, ExchangeError> {
         if range.start < self.start || range.end > self.source.at() {
             return Err(source::failed(format!(
-                "bytes {} to {} were asked for where {} to {} are kept",
+                "bytes {} to {} were requested, but only bytes {} to {} are buffered",
                 range.start,
                 range.end,
                 self.start,

@@ -192,7 +192,7 @@ impl Substituted {
                 }
                 self.informational += 1;
                 if self.informational > MOST_INFORMATIONAL {
-                    let detail = format!("more than {MOST_INFORMATIONAL} informational answers");
+                    let detail = format!("more than {MOST_INFORMATIONAL} informational responses");
                     return Err(other(ExchangeError::new(ExchangeErrorKind::Protocol, detail)));
                 }
                 if self.asked && head.status == StatusCode::CONTINUE {

@@ -79,7 +79,7 @@ fn attempts_are_told_without_addresses_and_headers() {
         assert!(lines[1].contains(part), "{notes}");
     }
     assert!(lines[3].contains("cut=Cut"), "{notes}");
-    assert!(lines[5].contains("kind=Wire") && lines[5].contains("cause=Connect"), "{notes}");
+    assert!(lines[5].contains("kind=Transport") && lines[5].contains("cause=Connect"), "{notes}");
     for word in ["sesame", "path", "127.0.0.1"] {
         assert!(!notes.contains(word), "{notes}");
     }

@@ -244,7 +244,7 @@ fn a_directory_that_comes_in_its_place_meanwhile_stays() {
     let output = run.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("out/image: it can't be replaced: Is a directory"), "{said}");
+    assert!(said.contains("out/image: can't be replaced: Is a directory"), "{said}");
     assert_eq!(names(&folder), ["image", "image.part"]);
     assert_eq!(fs::read_to_string(folder.join("image/in")).unwrap(), "theirs");
 }
@@ -285,7 +285,7 @@ fn a_place_where_something_is_mounted_is_said() {
     let folder = folder(&program, &[("image", "old"), ("other", "other")]);
     let mount = "mount --bind out/other out/image";
     if let Some(ran) = mounted(&program, mount, "get x -o out/image") {
-        ran.ends(1).says("something is mounted there").says("write to another name");
+        ran.ends(1).says("is a mount point").says("write to another file");
         assert_eq!(names(&folder), ["image", "other"]);
         assert_eq!(fs::read_to_string(folder.join("other")).unwrap(), "other");
     }
@@ -303,7 +303,7 @@ fn a_place_where_something_is_mounted_is_said() {
     }
     // A folder that may only be read.
     let mount = "mount --bind out out && mount -o remount,ro,bind out";
-    for (to, why) in [("out/new", "Read-only file system"), ("out/image", "may not be written")] {
+    for (to, why) in [("out/new", "Read-only file system"), ("out/image", "is not writable")] {
         if let Some(ran) = mounted(&program, mount, &format!("get x -o {to}")) {
             ran.ends(1).says(to).says(why);
         }
@@ -333,12 +333,12 @@ fn a_directory_without_permission_is_named() {
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).unwrap();
     as_nobody(&program, &["get", "x", "-o", "out/image"])
         .ends(1)
-        .says("no file can be created beside it")
+        .says("could not create a temporary file")
         .says("Permission denied");
     // What may not be written is not replaced, although the folder would allow it.
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
     fs::set_permissions(folder.join("image"), fs::Permissions::from_mode(0o444)).unwrap();
-    as_nobody(&program, &["get", "x", "-o", "out/image"]).ends(1).says("may not be written");
+    as_nobody(&program, &["get", "x", "-o", "out/image"]).ends(1).says("is not writable");
     assert_eq!(fs::read_to_string(folder.join("image")).unwrap(), "old");
     assert_eq!(names(&folder), ["image"]);
 }
@@ -354,7 +354,7 @@ fn an_owner_that_can_not_be_kept_is_told_of() {
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
     as_nobody(&program, &["get", "x", "-o", "out/image"])
         .ends(0)
-        .says(&format!("and now to user {NOBODY} and group {NOBODY}"));
+        .says(&format!("and now belongs to user {NOBODY} and group {NOBODY}"));
 }
 
 #[test]

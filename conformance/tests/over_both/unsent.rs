@@ -94,7 +94,7 @@ fn a_source_that_takes_all_the_time_has_sent_nothing(via: Via) {
     let error = error.unwrap_err();
     has_sent_nothing(&error);
     assert!(error.is_timeout(), "{error}");
-    assert!(error.to_string().contains("the source took all the time"), "{error}");
+    assert!(error.to_string().contains("the source used up the time limit"), "{error}");
     assert_eq!(server.server().requests().len(), 0);
 }
 

@@ -76,7 +76,10 @@ impl<T> Backends<T> {
     /// The job is for another set of backends.
     pub fn transport_of<U>(&self, job: &Job<U>) -> Result<&T, StoreError> {
         self.transport(&job.backend).ok_or_else(|| {
-            let missing = format!("there is no transport to backend {:?}", job.backend);
+            let missing = format!(
+                "the job is for backend {:?}, which is not one of these backends",
+                job.backend
+            );
             job.verb.error(Error::invalid_input(missing))
         })
     }
@@ -119,7 +122,7 @@ pub fn upload_source(
     is_rewindable: bool,
 ) -> Result<UploadSource, Error> {
     let length = length.map_err(|error| {
-        Error::invalid_input(format!("the source does not tell its length: {error}"))
+        Error::invalid_input(format!("could not determine the length of the source: {error}"))
     })?;
     Ok(match length {
         Some(length) if is_rewindable => UploadSource::Seekable(length),

@@ -193,14 +193,15 @@ fn start(command: &str) -> Result<Arc<Mutex<Job>>, Error> {
         waiting.into_iter().for_each(Waker::wake);
     };
     let thread = thread::Builder::new().name("credential-process".to_owned()).spawn(run);
-    thread
-        .map_err(|error| Error::invalid_input(format!("credential_process: no thread: {error}")))?;
+    thread.map_err(|error| {
+        Error::invalid_input(format!("credential_process: could not start a thread: {error}"))
+    })?;
     Ok(job)
 }
 
 /// Returns what a process prints. Its error output is not shown, because it may contain secrets.
 fn run(words: &[String]) -> Result<Secret, String> {
-    let [program, arguments @ ..] = words else { return Err("there is no command".to_owned()) };
+    let [program, arguments @ ..] = words else { return Err("the command is empty".to_owned()) };
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
@@ -222,14 +223,14 @@ fn run(words: &[String]) -> Result<Secret, String> {
 }
 
 fn output(child: &mut Child, until: Instant) -> Result<(Secret, ExitStatus), String> {
-    let stdout = child.stdout.take().ok_or("it has no output")?;
+    let stdout = child.stdout.take().ok_or("its standard output is not available")?;
     let (sender, receiver) = mpsc::channel();
     let read = move || {
         _ = sender.send(text(stdout));
     };
     let thread = thread::Builder::new().name("credential-process-output".to_owned()).spawn(read);
-    thread.map_err(|error| format!("no thread: {error}"))?;
-    let late = "it took longer than a minute";
+    thread.map_err(|error| format!("could not start a thread: {error}"))?;
+    let late = "it did not end within 60 seconds";
     let left = until.saturating_duration_since(Instant::now());
     let text = receiver.recv_timeout(left).map_err(|_| late)?.map_err(|error| error.to_string())?;
     loop {

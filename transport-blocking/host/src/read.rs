@@ -33,7 +33,7 @@ pub(crate) fn text(source: impl Read) -> io::Result<Secret> {
     source.take(LONGEST + 1).read_to_string(&mut text)?;
     let text = Secret::from(text);
     if text.expose().len() as u64 > LONGEST {
-        return Err(io::Error::other("it is longer than 4 MiB"));
+        return Err(io::Error::other("the text exceeds 4 MiB"));
     }
     Ok(text)
 }

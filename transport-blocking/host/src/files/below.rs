@@ -40,7 +40,7 @@ pub fn create_parents(target: &Path, path: impl AsRef<Path>) -> io::Result<PathB
     match look(&at, target)? {
         Some(found) if found.is_dir() => Err(io::Error::new(
             ErrorKind::IsADirectory,
-            format!("{}: it is a directory", at.display()),
+            format!("{}: is a directory", at.display()),
         )),
         _ => Ok(at),
     }

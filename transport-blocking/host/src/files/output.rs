@@ -100,7 +100,7 @@ impl Output {
                 // This may take for ever, so `discard` must not wait for the lock.
                 drop(state);
                 let file = OpenOptions::new().write(true).append(*append).open(path);
-                let file = file.map_err(|error| failed(path, "it can't be opened: ", &error))?;
+                let file = file.map_err(|error| failed(path, "can't be opened: ", &error))?;
                 state = self.lock();
                 Open { file: Arc::new(file), part: None }
             }
@@ -132,10 +132,10 @@ impl Output {
         fs::rename(part, path).map_err(|error| {
             let what = match error.kind() {
                 ErrorKind::ResourceBusy | ErrorKind::CrossesDevices => {
-                    "it can't be replaced, as something is mounted there; write to another name, and \
-                     copy that over it: "
+                    "can't be replaced, because it is a mount point; write to another file and \
+                     copy its content: "
                 }
-                _ => "it can't be replaced: ",
+                _ => "can't be replaced: ",
             };
             failed(path, what, &error)
         })?;
@@ -143,7 +143,7 @@ impl Output {
         sync_folder(folder(path)).map_err(|error| {
             failed(
                 path,
-                "it was replaced, but its directory can't be written to the disk: ",
+                "was replaced, but its directory could not be synced to the disk: ",
                 &error,
             )
         })
@@ -194,8 +194,8 @@ impl fmt::Display for Remark {
             ),
             Self::Owner { path, was, is } => write!(
                 f,
-                "{}: the file belonged to user {} and group {}, and now to user {} and group {}, as \
-                 this process may not give it away",
+                "{}: the file belonged to user {} and group {}, and now belongs to user {} and \
+                 group {}, because this process is not permitted to change the owner",
                 path.display(),
                 was.0,
                 was.1,
@@ -204,7 +204,7 @@ impl fmt::Display for Remark {
             ),
             Self::Attributes { path, names } => write!(
                 f,
-                "{}: the file had attributes that could not be kept: {}",
+                "{}: attributes of the file could not be preserved: {}",
                 path.display(),
                 names.join(", ")
             ),
@@ -227,7 +227,7 @@ fn part_of(path: &Path, remarks: &mut Vec<Remark>) -> io::Result<Open> {
             Ok(file) => break (file, part),
             Err(error) if error.kind() == ErrorKind::AlreadyExists && tries < TRIES => tries += 1,
             Err(error) => {
-                let what = format!("no file can be created beside it, in {}: ", folder.display());
+                let what = format!("could not create a temporary file in {}: ", folder.display());
                 return Err(failed(path, &what, &error));
             }
         }
@@ -235,7 +235,7 @@ fn part_of(path: &Path, remarks: &mut Vec<Remark>) -> io::Result<Open> {
     let open = Open { file: Arc::new(file), part: Some(part) };
     if let Some(old) = old {
         keep(path, &old, &open.file, remarks)
-            .map_err(|error| failed(path, "its mode: ", &error))?;
+            .map_err(|error| failed(path, "could not set its mode: ", &error))?;
     }
     Ok(open)
 }

@@ -33,7 +33,7 @@ impl Target {
                 Ok(Self::File { path })
             }
             Ok(found) if is_socket(&found) => {
-                let what = "it is a socket, which can't be opened as a file";
+                let what = "is a socket, which can't be opened as a file";
                 Err(io::Error::new(ErrorKind::InvalidInput, format!("{}: {what}", path.display())))
             }
             Ok(_) => through(false),
@@ -56,7 +56,7 @@ fn missing(path: &Path) -> io::Result<Target> {
                 let name = at.file_name().ok_or_else(|| is_folder(path))?;
                 let folder = folder(&at);
                 let folder = fs::canonicalize(folder).map_err(|error| {
-                    failed(path, &format!("folder {}: ", folder.display()), &error)
+                    failed(path, &format!("directory {}: ", folder.display()), &error)
                 })?;
                 return Ok(Target::File { path: folder.join(name) });
             }
@@ -76,7 +76,7 @@ fn may_be_written(path: &Path) -> io::Result<()> {
                 ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
             ) =>
         {
-            Err(failed(path, "it may not be written: ", &error))
+            Err(failed(path, "is not writable: ", &error))
         }
         _ => Ok(()),
     }
@@ -115,7 +115,7 @@ pub(crate) fn failed(path: &Path, what: &str, error: &io::Error) -> io::Error {
 }
 
 fn is_folder(path: &Path) -> io::Error {
-    io::Error::new(ErrorKind::IsADirectory, format!("{}: it is a directory", path.display()))
+    io::Error::new(ErrorKind::IsADirectory, format!("{}: is a directory", path.display()))
 }
 
 #[cfg(unix)]

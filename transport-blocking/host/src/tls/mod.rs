@@ -283,7 +283,7 @@ fn told(error: &pem::Error) -> &'static str {
         pem::Error::MissingSectionEnd { .. } => "a PEM section has no end",
         pem::Error::IllegalSectionStart { .. } => "a PEM section has a malformed first line",
         pem::Error::Base64Decode(_) => "a PEM section is not base64",
-        _ => "it can't be read as PEM",
+        _ => "not valid PEM",
     }
 }
 

@@ -95,5 +95,6 @@ fn is_authority(error: &rustls::Error) -> bool {
     )
 }
 
-const NOT_IN_BUNDLE: &str = "the server's certificate is one of an authority (CA:TRUE), and is not \
-     itself in the CA bundle: put it there, or make the server a certificate with CA:FALSE";
+const NOT_IN_BUNDLE: &str = "the server's certificate is a CA certificate (CA:TRUE) and is not \
+                             itself in the CA bundle: add it to the bundle, or issue a server \
+                             certificate with CA:FALSE";
