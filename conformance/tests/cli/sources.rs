@@ -206,7 +206,10 @@ fn a_copy_that_is_read_again_with_other_bytes_is_removed() {
     program.json(&["put", file.to_str().unwrap()]);
     // The first GET is that of the image.
     server.model().set_plan(Plan::new().from(Operation::GetObject, 2, Fault::Corrupt));
-    program.run(&["copy", "image", "--to", "other", "--read-again"]).ends(8).says("removed again");
+    program
+        .run(&["copy", "image", "--to", "other", "--read-again"])
+        .ends(8)
+        .says("the copy was removed");
     assert!(server.model().keys("copies").is_empty());
     assert_eq!(server.model().keys("images"), ["image"]);
 }
@@ -237,7 +240,7 @@ fn what_ends_too_early_names_itself() {
     ran.ends(8).says(file.to_str().unwrap());
     let ran = program.run_with(&["put", "-", "--id", "x", "--size", "11"], &[7; 10]);
     ran.ends(8).says("standard input: ");
-    program.run(&["put", "/proc", "--id", "x"]).ends(2).says("/proc: it is a directory");
+    program.run(&["put", "/proc", "--id", "x"]).ends(2).says("/proc: is a directory");
     program.run(&["put", "nothing", "--id", "x"]).ends(1).says("nothing: No such file");
     assert!(server.model().keys("images").is_empty());
 }

@@ -78,7 +78,9 @@ fn where_an_image_is_stored_is_told_one_way_or_the_other() {
         }
         let ran = run(&program, &["put", "image", "--id", id], out).ends(1).says(why);
         let host = server.endpoint().replace("http://", "");
-        let told = format!("the image is stored as s3://{host}/images/{id}, but standard output");
+        let told = format!(
+            "the image is stored as s3://{host}/images/{id}, but could not write to standard output"
+        );
         let ran = ran.says(&told);
         assert!(!ran.err.contains("MD5"), "{ran:?}");
         assert!(names(&program).iter().any(|name| name == id));
@@ -109,7 +111,7 @@ fn what_nobody_hears_is_done_all_the_same() {
     assert_eq!(fs::read_to_string(program.path("out")).unwrap().lines().count(), 3000);
     // Rows that are lost are no success.
     let ran = run(&program, &["locations", "migrate", "rows", "--write", "-"], Out::Closed);
-    ran.ends(1).says("standard output: not all rows could be written: Broken pipe");
+    ran.ends(1).says("standard output: could not write all rows: Broken pipe");
 
     let broken = program.with_backend("slow", "s3", "s3_store_host = x\ns3_store_retries = many\n");
     run(&broken, &["config", "check"], Out::Closed).ends(6);
@@ -135,5 +137,5 @@ fn rows_that_are_not_all_written_are_told_of() {
     };
     let ran = program.run(&["locations", "migrate", "rows", "--write", "fifo"]);
     reader.join().unwrap();
-    ran.ends(1).says("fifo: not all rows could be written: Broken pipe");
+    ran.ends(1).says("fifo: could not write all rows: Broken pipe");
 }

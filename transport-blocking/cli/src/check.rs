@@ -37,7 +37,7 @@ pub(crate) fn run(stage: &Stage, _: &Config) -> Result<Exit, Failure> {
         output.result(&value, format_args!("backend {id}: {kind} {place}{mark}"))?;
     }
     for (id, kind) in settings.configuration.iter().flat_map(|found| &found.others) {
-        output.remark(format_args!("backend {id}: {kind}, which is not looked at"));
+        output.remark(format_args!("backend {id}: {kind}, not checked"));
     }
     output.remark(format_args!("no errors, {}", count(warnings, "warning")));
     Ok(Exit::Done)

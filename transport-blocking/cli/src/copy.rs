@@ -55,7 +55,7 @@ pub(crate) fn run(
     let same =
         |algorithm, hex: &str| got.digests.value(algorithm).is_some_and(|value| value.hex() == hex);
     if !same(Algorithm::Md5, &added.md5) || !same(Algorithm::Sha512, &added.multihash) {
-        let what = "what was stored has another digest than what was read";
+        let what = "the digest of the stored copy differs from that of the source";
         return Err(removed(&open, &copied, Failure::new(Exit::Integrity, what)));
     }
     if again {
@@ -88,8 +88,8 @@ pub(crate) fn run(
 /// Removes a copy that differs from what was read.
 fn removed(open: &Open, copied: &StoredImage, failure: Failure) -> Failure {
     let what = match open.stores.delete(copied) {
-        Ok(_) => "the copy was removed again".to_owned(),
-        Err(error) => format!("the copy stays, for it could not be removed: {error}"),
+        Ok(_) => "the copy was removed".to_owned(),
+        Err(error) => format!("the copy could not be removed: {error}"),
     };
     let url = copied.url.expose();
     Failure { message: format!("{url}: {}; {what}", failure.message), ..failure }

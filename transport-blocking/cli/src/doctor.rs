@@ -29,7 +29,7 @@ pub(crate) fn run(stage: &Stage) -> Result<Exit, Failure> {
         None => open.stores.core().ids().map(str::to_owned).collect(),
     };
     if ids.is_empty() {
-        return Err(Failure::configuration("there is no backend in S3 or Swift"));
+        return Err(Failure::configuration("no S3 or Swift backend is configured"));
     }
     let mut worst = Exit::Done;
     for id in ids {
@@ -39,7 +39,10 @@ pub(crate) fn run(stage: &Stage) -> Result<Exit, Failure> {
             worst = report.exit();
         }
         if open.interrupt.came() {
-            return Err(Failure::new(Exit::Interrupted, "cancelled; what was stored is removed"));
+            return Err(Failure::new(
+                Exit::Interrupted,
+                "cancelled; the trial objects were removed",
+            ));
         }
     }
     Ok(worst)
@@ -51,7 +54,7 @@ fn examine(stage: &Stage, open: &Open, id: &str) -> Result<Report, Failure> {
     match open.named(id)? {
         StoreBackend::S3(store) => s3::examine(open, store, &mut report)?,
         StoreBackend::Swift(store) => swift::examine(open, store, &mut report)?,
-        _ => return Err(Failure::usage(format!("backend {id} is of no kind that is known"))),
+        _ => return Err(Failure::usage(format!("the kind of backend {id} is not supported"))),
     }
     drop(shown);
     Ok(report)

@@ -201,7 +201,7 @@ impl From<io::Error> for Failure {
             io::ErrorKind::BrokenPipe => Exit::Done,
             _ => Exit::Other,
         };
-        Self::new(exit, format!("the output can't be written: {error}"))
+        Self::new(exit, format!("could not write the output: {error}"))
     }
 }
 

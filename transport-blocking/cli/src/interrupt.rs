@@ -28,7 +28,9 @@ impl Interrupt {
             }
             cancelled.cancel();
         })
-        .map_err(|error| Failure::new(Exit::Other, format!("no signal can be heard: {error}")))?;
+        .map_err(|error| {
+            Failure::new(Exit::Other, format!("could not install the signal handler: {error}"))
+        })?;
         Ok(Self(token))
     }
 

@@ -27,7 +27,7 @@ pub(crate) fn ls(stage: &Stage, prefix: Option<&str>) -> Result<Exit, Failure> {
             let account = open.account(store)?;
             list_container(stage.output, &account, &store.options().swift_store_container, prefix)?;
         }
-        _ => return Err(Failure::usage("this kind of backend can't be listed")),
+        _ => return Err(Failure::usage("listing is not supported for this kind of backend")),
     }
     Ok(Exit::Done)
 }

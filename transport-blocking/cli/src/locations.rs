@@ -109,7 +109,9 @@ pub(crate) fn run(stage: &Stage, command: &Locations) -> Result<Exit, Failure> {
     } else {
         stage.output.remark(&summary);
         if matches!(command, Locations::Migrate { write: None, .. }) {
-            stage.output.remark("dry run: nothing was written; --write FILE writes");
+            stage
+                .output
+                .remark("dry run: nothing was written; to write the result, use --write FILE");
         }
     }
     Ok(match command {
@@ -252,7 +254,7 @@ impl Written {
             true => "standard output".into(),
             false => self.path.display().to_string(),
         };
-        Failure::new(Exit::Other, format!("{place}: not all rows could be written: {error}"))
+        Failure::new(Exit::Other, format!("{place}: could not write all rows: {error}"))
     }
 
     /// Commits the file, and returns the remarks about it.

@@ -78,7 +78,10 @@ impl Open {
             Some(id) => self.named(id),
             None => core.default_backend().ok_or_else(|| {
                 let ids: Vec<&str> = core.ids().collect();
-                Failure::usage(format!("say which --backend: {}", ids.join(", ")))
+                Failure::usage(format!(
+                    "missing --backend: no default backend is configured: use one of {}",
+                    ids.join(", ")
+                ))
             }),
         }
     }
@@ -105,7 +108,7 @@ impl Open {
                 let reference = &options.default_swift_reference;
                 SwiftLocation::of_reference(reference, container, argument).to_string()
             }
-            _ => return Err(Failure::usage("objects of this kind of backend have no name")),
+            _ => return Err(Failure::usage("objects of this kind of backend can't be named")),
         };
         Ok(StoredImage::new(url, Some(backend.id())))
     }
@@ -143,7 +146,7 @@ impl Open {
     }
 
     pub(crate) fn transport(&self, id: &str) -> Result<Transport, Failure> {
-        let missing = || Failure::new(Exit::Other, format!("there is no way to backend {id}"));
+        let missing = || Failure::new(Exit::Other, format!("backend {id} has no transport"));
         self.stores.transport(id).cloned().ok_or_else(missing)
     }
 
@@ -152,7 +155,10 @@ impl Open {
         let options = store.options();
         let mut references = options.references(store.id(), &self.references)?;
         references.remove(&options.default_swift_reference).ok_or_else(|| {
-            Failure::configuration("there is no reference that says where Keystone is")
+            Failure::configuration(format!(
+                "backend {}: default_swift_reference is not configured",
+                store.id()
+            ))
         })
     }
 }
@@ -181,7 +187,7 @@ impl Account {
     /// Returns the storage URL. A token must have been obtained before.
     pub(crate) fn storage(&self) -> Result<apus_core::BaseUrl, Failure> {
         let session = self.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let facts = session.facts().ok_or_else(|| Error::auth("there is no token"))?;
+        let facts = session.facts().ok_or_else(|| Error::auth("no token has been obtained yet"))?;
         Ok(self.options.endpoint().resolve(facts)?)
     }
 }
@@ -201,5 +207,5 @@ fn trusting() -> Result<TransportConfig, Error> {
 
 fn no_backend(stores: &store::Stores, id: &str) -> Failure {
     let ids: Vec<&str> = stores.ids().collect();
-    Failure::usage(format!("there is no backend {id:?}: there are {}", ids.join(", ")))
+    Failure::usage(format!("unknown backend {id:?}: use one of {}", ids.join(", ")))
 }

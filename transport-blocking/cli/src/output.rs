@@ -59,7 +59,7 @@ impl Output {
         self.line(value, text).map_err(|error| {
             Failure::new(
                 Exit::Other,
-                format!("{done}, but standard output can't be written: {error}"),
+                format!("{done}, but could not write to standard output: {error}"),
             )
         })
     }

@@ -25,19 +25,19 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     let id = match (id, is_dash(file)) {
         (Some(id), _) => id.to_owned(),
-        (None, true) => return Err(Failure::usage("standard input has no name: say its --id")),
+        (None, true) => return Err(Failure::usage("standard input has no name: set --id")),
         (None, false) => name_of(file)?,
     };
     let source = if is_dash(file) {
         if is_closed() {
-            let what = "standard input is closed: there is nothing to store";
+            let what = "standard input is closed";
             return Err(Failure::new(Exit::Other, what));
         }
         Source::stream(io::stdin())
     } else {
         let opened = File::open(file).map_err(|error| Failure::file(file, &error))?;
         if opened.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-            return Err(Failure::usage(format!("{}: it is a directory", file.display())));
+            return Err(Failure::usage(format!("{}: is a directory", file.display())));
         }
         Source::file(opened)
     };
@@ -111,6 +111,6 @@ pub(crate) fn told(added: &AddResult, hash: Algorithm) -> Value {
 fn name_of(file: &Path) -> Result<String, Failure> {
     let name = file.file_name().and_then(|name| name.to_str());
     name.map(str::to_owned).ok_or_else(|| {
-        Failure::usage(format!("{}: it has no name in UTF-8: say its --id", file.display()))
+        Failure::usage(format!("{}: the file name is not UTF-8: set --id", file.display()))
     })
 }

@@ -33,7 +33,7 @@ pub(crate) fn run(stage: &Stage, locations: &[String]) -> Result<Exit, Failure> 
         (0, _) => told.map(|()| Exit::Done),
         (1, 1) => Err(failed.remove(0)),
         (failures, all) => {
-            let message = format!("{failures} of {all} were not removed");
+            let message = format!("{failures} of {all} locations were not removed");
             Err(Failure::new(Exit::Partial, message))
         }
     }

@@ -124,7 +124,7 @@ impl Which {
     pub(crate) fn examine(&self, needs: Needs) -> Result<Settings, Failure> {
         if !self.config.is_empty() {
             if !self.options.is_empty() {
-                return Err(Failure::usage("--option belongs to --store"));
+                return Err(Failure::usage("--option requires --store"));
             }
             return Ok(self.of_files(needs));
         }
@@ -200,7 +200,11 @@ impl Settings {
                         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
                         let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
                         let file = path.display().to_string();
-                        self.errors.push(Finding::in_file(&file, Some(line), "it is not UTF-8"));
+                        self.errors.push(Finding::in_file(
+                            &file,
+                            Some(line),
+                            "the file is not UTF-8",
+                        ));
                     }
                 },
             }
@@ -293,7 +297,10 @@ impl Settings {
                     section: id.clone(),
                     option: Some("default_swift_reference".to_owned()),
                     value: Some(default.clone()),
-                    problem: format!("expected one of those in {file}: {}", names.join(", ")),
+                    problem: format!(
+                        "expected one of the references in {file}: {}",
+                        names.join(", ")
+                    ),
                     ..Finding::default()
                 });
             }
@@ -395,12 +402,12 @@ fn without_values(problem: &str) -> String {
     let problem = problem.split(" at line ").next().unwrap_or(problem);
     match (problem.starts_with("invalid "), problem.find("expected ")) {
         (true, Some(at)) => problem[at..].to_owned(),
-        (true, None) => "it makes no sense here".to_owned(),
+        (true, None) => "unexpected value".to_owned(),
         (false, _) => problem.to_owned(),
     }
 }
 
-const NOTHING: &str = "say which store: --config FILE, --store URL, or --from-environment";
+const NOTHING: &str = "missing store: set --config FILE, --store URL or --from-environment";
 
 #[cfg(test)]
 mod tests {

@@ -48,7 +48,7 @@ pub(crate) fn presign(
     let open = stage.open()?;
     let (url, backend) = place(&open, location)?;
     let StoreBackend::S3(store) = backend else {
-        return Err(Failure::usage("it is in Swift: tempurl makes URLs to objects there"));
+        return Err(Failure::usage("the object is in Swift: use `apus tempurl`"));
     };
     let (location, _) = S3Location::parse(&url, &[store.options().place()?])?;
     let (bucket, key) = (location.bucket(), location.key());
@@ -90,7 +90,7 @@ pub(crate) fn tempurl(
     let open = stage.open()?;
     let (url, backend) = place(&open, location)?;
     let StoreBackend::Swift(store) = backend else {
-        return Err(Failure::usage("it is in S3: presign makes URLs to objects there"));
+        return Err(Failure::usage("the object is in S3: use `apus presign`"));
     };
     let (location, _) = SwiftLocation::parse(&url, &[])?;
     let account = open.account(store)?;
@@ -130,8 +130,7 @@ fn own_key(account: &Account, container: &str) -> Result<Secret, Failure> {
     let of_account = account.call(swift::HeadAccount::new())?.temp_url_keys;
     of_account.into_iter().flatten().next().ok_or_else(|| {
         Failure::configuration(
-            "neither the container nor the account has a key for temporary URLs, or it is not \
-             shown to us: say it by --key-file",
+            "found no temporary URL key of the container or the account: set --key-file",
         )
     })
 }
@@ -153,13 +152,13 @@ fn place<'a>(open: &'a Open, argument: &str) -> Result<(String, &'a StoreBackend
     let address = open.stores.core().access(&open.stored(argument)?)?.outcome;
     match &address.backend {
         Some(id) => Ok((address.url.clone(), open.named(id)?)),
-        None => Err(Failure::usage("the location is in no configured backend")),
+        None => Err(Failure::usage("the location is not in any configured backend")),
     }
 }
 
 /// Parses `90`, `15m`, `2h`, `7d`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let bad = || "expected a number of seconds, or 15m, 2h, 7d".to_owned();
+    let bad = || "expected a duration such as 90, 15m, 2h or 7d".to_owned();
     let (digits, unit) = match text.strip_suffix(['s', 'm', 'h', 'd']) {
         Some(digits) => (digits, text.as_bytes().last().copied()),
         None => (text, None),

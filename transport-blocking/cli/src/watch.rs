@@ -69,15 +69,17 @@ impl Observer for Watch {
                 let end = match (status, error) {
                     (Some(status), _) => status.as_u16().to_string(),
                     (None, Some(error)) => error.to_string(),
-                    (None, None) => "no answer".to_owned(),
+                    (None, None) => "no response".to_owned(),
                 };
                 self.tell(&format!("{operation}: {end} ({} ms)", elapsed.as_millis()));
             }
             Event::Replayed { operation } => {
-                self.tell(&format!("{operation}: the proof was refused, once more with another"));
+                self.tell(&format!(
+                    "{operation}: the credentials were refused, repeated with renewed ones"
+                ));
             }
             Event::Queued { operation, at_once, waiting } => self.tell(&format!(
-                "{operation}: waits for a limit ({waiting} wait, {at_once} go at once)"
+                "{operation}: waiting for a rate limit ({waiting} waiting, {at_once} at a time)"
             )),
             Event::Noticed(notice) => self.tell(&told(notice)),
             _ => {}
@@ -88,19 +90,20 @@ impl Observer for Watch {
 fn told(notice: &Notice) -> String {
     match notice {
         Notice::Renewed { life: Some(life), .. } => {
-            format!("a token was had, for {} s", life.as_secs())
+            format!("obtained a token, valid for {} s", life.as_secs())
         }
-        Notice::Renewed { life: None, .. } => "a token was had".to_owned(),
+        Notice::Renewed { life: None, .. } => "obtained a token".to_owned(),
         Notice::ShortLived { life, interval } => format!(
-            "a token lives {} s: too short to be renewed {} s before its end, so it is renewed halfway",
+            "a token is valid for {} s, too short to renew it {} s before it expires: it is \
+             renewed halfway",
             life.as_secs(),
             interval.as_secs()
         ),
-        Notice::RenewalFailed { error } => format!("a token could not be renewed: {error}"),
-        Notice::TrustCreated { id } => format!("trust {id} was made"),
-        Notice::TrustRefused { error } => format!("no trust could be made: {error}"),
-        Notice::TrustRevoked { id } => format!("trust {id} was revoked"),
-        _ => "something was noticed".to_owned(),
+        Notice::RenewalFailed { error } => format!("could not renew a token: {error}"),
+        Notice::TrustCreated { id } => format!("created trust {id}"),
+        Notice::TrustRefused { error } => format!("could not create a trust: {error}"),
+        Notice::TrustRevoked { id } => format!("revoked trust {id}"),
+        _ => "an event of an unknown kind occurred".to_owned(),
     }
 }
 

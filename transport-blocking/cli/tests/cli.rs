@@ -155,7 +155,7 @@ fn lines_and_files_that_cannot_be_read_are_named() {
     folder
         .run(&["-c", "latin.conf", "config", "check"])
         .ends(6)
-        .prints("latin.conf:2: it is not UTF-8");
+        .prints("latin.conf:2: the file is not UTF-8");
     folder.write("a.json", "{\n\"backends\": \"hunter2\"}");
     folder.run(&["-c", "a.json", "config", "check"]).ends(6).prints("a.json:2: expected a map");
     folder.write("secret.conf", &CONF.replace("hunter1/x", "hunter1$hunter9"));
@@ -180,10 +180,9 @@ fn the_files_of_swift_are_read_too() {
     folder.run(&["-c", "a.conf", "config", "check"]).ends(6).prints("auth_address");
     folder
         .write("refs.conf", "[ref1]\nauth_address = http://k:5000/v3\nuser = p:u\nkey = hunter2\n");
-    folder
-        .run(&["-c", "a.conf", "config", "check"])
-        .ends(6)
-        .prints("default_swift_reference = \"other\": expected one of those in refs.conf: ref1");
+    folder.run(&["-c", "a.conf", "config", "check"]).ends(6).prints(
+        "default_swift_reference = \"other\": expected one of the references in refs.conf: ref1",
+    );
     folder.write("a.conf", &conf.replace("other", "ref1"));
     folder.run(&["-c", "a.conf", "config", "check"]).ends(0);
 }

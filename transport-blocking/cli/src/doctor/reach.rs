@@ -50,15 +50,16 @@ pub(super) fn try_server(
     report.tell("reachable", place, Answer::Yes, detail);
     if let Some(proxy) = &connection.proxy {
         let what = format!("{}:{}", proxy.host(), proxy.port());
-        report.tell("proxy", what, Answer::Yes, "the answer came through it");
+        report.tell("proxy", what, Answer::Yes, "the response arrived through the proxy");
     }
     match (is_tls, &connection.ca_file, connection.insecure) {
         (false, ..) => {
-            let risk = "http: a third auth on the network can read and change everything";
+            let risk =
+                "http is not encrypted: an attacker on the network can read and change all data";
             report.tell("TLS", "", Answer::No, risk);
         }
         (true, _, true) => {
-            report.tell("TLS", "", Answer::Beware, "certificates are not looked at");
+            report.tell("TLS", "", Answer::Beware, "certificate verification is disabled");
         }
         (true, Some(file), _) => {
             report.tell("TLS", "", Answer::Yes, format!("the certificate is trusted by {file}"));
@@ -83,7 +84,7 @@ fn advise(report: &mut Report, connection: &Connection, cause: Option<ExchangeEr
             "",
             "",
             Answer::Untried,
-            "a server with a certificate of one's own wants its CA in the option …_cacert",
+            "for a server with a private CA, set the option …_cacert",
         );
     }
 }
@@ -91,14 +92,14 @@ fn advise(report: &mut Report, connection: &Connection, cause: Option<ExchangeEr
 fn tell_clock(report: &mut Report, reply: &Reply, ours: u64) {
     let theirs = reply.header(&http::header::DATE).and_then(Timestamp::parse_http);
     let Some(theirs) = theirs else {
-        return report.tell("clock", "", Answer::Untried, "the answer has no date");
+        return report.tell("clock", "", Answer::Untried, "the response has no date");
     };
     let ours = i64::try_from(ours).unwrap_or_default();
     let ahead = theirs.unix() - ours;
     let detail = match ahead {
-        -2..=2 => "the same time as here".to_owned(),
-        ahead if ahead > 0 => format!("{ahead} s ahead of ours"),
-        ahead => format!("{} s behind ours", -ahead),
+        -2..=2 => "in sync with the local clock".to_owned(),
+        ahead if ahead > 0 => format!("{ahead} s ahead of the local clock"),
+        ahead => format!("{} s behind the local clock", -ahead),
     };
     // Amazon's limit is 15 minutes; a difference of a minute should be examined.
     let answer = if ahead.abs() < 60 { Answer::Yes } else { Answer::Beware };

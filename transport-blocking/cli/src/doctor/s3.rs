@@ -74,7 +74,7 @@ impl Ward<'_> {
                 let in_host = endpoint.authority.as_str().starts_with(&format!("{name}."));
                 if addressing == Addressing::Virtual && !in_host {
                     return Err(Error::invalid_input(
-                        "the bucket can't be a part of this host's name",
+                        "the bucket is not a valid label of this host name",
                     ));
                 }
                 self.enter(&client, made)

@@ -24,7 +24,8 @@ use crate::open::{Account, Open};
 
 pub(super) fn examine(open: &Open, store: &SwiftStore, report: &mut Report) -> Result<(), Failure> {
     if store.options().swift_store_multi_tenant {
-        let why = "a store for several tenants works with the tokens of users: there are none here";
+        let why =
+            "a multi-tenant store requires tokens of users, which the command line does not have";
         report.tell("authentication", "", Answer::Untried, why);
         return Ok(());
     }
@@ -50,7 +51,9 @@ struct Ward<'a> {
 impl Ward<'_> {
     fn examine(&self, report: &mut Report, made: &mut bool) -> Result<(), Failure> {
         let keystone = self.open.reference(self.store)?.auth_address;
-        let uri = keystone.parse().map_err(|_| Failure::configuration("auth_address is no URL"))?;
+        let uri = keystone
+            .parse()
+            .map_err(|_| Failure::configuration("auth_address is not a valid URL"))?;
         let draft = Draft::new("GET", http::Method::GET, uri);
         let transport = self.account.client.transport();
         if try_server(report, transport, self.store.connection(), draft).is_none() {
@@ -88,7 +91,7 @@ impl Ward<'_> {
         let (life, project) = self.facts().unwrap_or_default();
         let mut detail = project.map(|name| format!("project {name}")).unwrap_or_default();
         if let Some(life) = life {
-            detail += &format!(", a token lives {} s", life.as_secs());
+            detail += &format!(", a token is valid for {} s", life.as_secs());
         }
         report.tell("authentication", "Keystone", Answer::Yes, detail.trim_start_matches(", "));
         match self.account.storage() {
@@ -106,9 +109,10 @@ impl Ward<'_> {
                 let creates = self.store.options().swift_store_create_container_on_put;
                 let answer = if creates { Answer::No } else { Answer::Beware };
                 let detail = if creates {
-                    "not there: an upload makes it"
+                    "does not exist: an upload creates it"
                 } else {
-                    "not there, and no upload makes it: swift_store_create_container_on_put is false"
+                    "does not exist, and an upload does not create it: \
+                     swift_store_create_container_on_put is false"
                 };
                 report.tell("container", container, answer, detail);
             }
@@ -150,11 +154,11 @@ impl Ward<'_> {
         match self.account.call(PutContainer::new(&self.own)) {
             Ok(_) => {
                 *made = true;
-                report.tell("container", "made for the trial", Answer::Yes, "");
+                report.tell("container", "created for the trial", Answer::Yes, "");
                 Some(self.own.clone())
             }
             Err(error) => {
-                report.tell("container", "made for the trial", Answer::No, short(&error));
+                report.tell("container", "created for the trial", Answer::No, short(&error));
                 let configured = self.store.options().swift_store_container.clone();
                 match self.account.call(HeadContainer::new(&configured)) {
                     Ok(_) => Some(configured),
@@ -173,7 +177,7 @@ impl Ward<'_> {
         self.account.call(PutObject::new(container, &*name, body.clone()))?;
         let got = self.account.call(GetObject::new(container, &*name))?;
         if got.body != body {
-            return Err(Error::integrity("what was fetched is not what was stored"));
+            return Err(Error::integrity("the returned bytes differ from the stored ones"));
         }
         report.tell("objects", "put, get, odd names", Answer::Yes, "");
         let range = Some(ByteRange::Span(10..20));
@@ -182,7 +186,7 @@ impl Ward<'_> {
             Ok(part) if Some(&*part.body) == body.get(10..20) => {
                 report.tell("objects", "range", Answer::Yes, "");
             }
-            Ok(_) => report.tell("objects", "range", Answer::Beware, "other bytes came"),
+            Ok(_) => report.tell("objects", "range", Answer::Beware, "the returned bytes differ"),
             Err(error) => report.tell("objects", "range", Answer::No, short(error)),
         }
         Ok(())
@@ -197,12 +201,17 @@ impl Ward<'_> {
         let put = PutObject { check, ..PutObject::new(container, &*name, "bytes") };
         match self.account.call(put) {
             Err(error) if error.status().is_some() => {
-                let detail = format!("a wrong one is refused: {}", short(&error));
+                let detail = format!("a wrong digest is refused: {}", short(&error));
                 report.tell("checksums", "MD5 (ETag)", Answer::Yes, detail);
             }
             Err(error) => report.tell("checksums", "MD5 (ETag)", Answer::No, short(&error)),
             Ok(_) => {
-                report.tell("checksums", "MD5 (ETag)", Answer::Beware, "a wrong one was taken");
+                report.tell(
+                    "checksums",
+                    "MD5 (ETag)",
+                    Answer::Beware,
+                    "a wrong digest was accepted",
+                );
             }
         }
     }
@@ -256,7 +265,7 @@ impl Ward<'_> {
         let is_static = tell_large(report, "static (SLO)", &got, &whole);
         if is_static {
             let deleted = self.account.call(DeleteSlo::new(container, &*name));
-            report.tried("large objects", "removed with their segments", &deleted);
+            report.tried("large objects", "deleted with their segments", &deleted);
         }
 
         let names = ["parts/1", "parts/2"].map(|name| self.trial.name(name));
@@ -274,7 +283,7 @@ impl Ward<'_> {
     fn temp_url(&self, report: &mut Report, container: &str, info: &Info) {
         const WHAT: &str = "temporary URL";
         if container != self.own {
-            let why = "no container of our own could be made for its key";
+            let why = "could not create a container for its key";
             return report.tell("URLs", WHAT, Answer::Untried, why);
         }
         let key = Secret::new(format!("{:032x}", u128::from(self.account.client.seed())));
@@ -334,7 +343,7 @@ impl Ward<'_> {
                 report.tell("lists", "bulk delete", Answer::Yes, "");
             }
             Ok(done) => {
-                let detail = format!("{} of 2 were removed", done.deleted);
+                let detail = format!("{} of 2 were deleted", done.deleted);
                 report.tell("lists", "bulk delete", Answer::Beware, detail);
             }
             Err(error) => report.tell("lists", "bulk delete", Answer::No, short(error)),
@@ -351,13 +360,12 @@ impl Ward<'_> {
         if let Some(largest) = info.swift.max_file_size {
             if options.segment_size() > largest {
                 let value = (largest / MEGABYTE).max(1).to_string();
-                let why = format!("the server takes no segment of more than {largest} bytes");
+                let why = format!("the server accepts segments of at most {largest} bytes");
                 report.advise("swift_store_large_object_chunk_size", value, why);
             }
             if options.large_object_size() > largest {
                 let value = (largest / MEGABYTE).max(1).to_string();
-                let why =
-                    format!("the server takes no object of more than {largest} bytes at once");
+                let why = format!("the server accepts at most {largest} bytes in one request");
                 report.advise("swift_store_large_object_size", value, why);
             }
         }
@@ -365,8 +373,10 @@ impl Ward<'_> {
         if let Some(life) = life
             && life / 2 < options.swift_store_expire_soon_interval
         {
-            let why =
-                format!("a token lives {life} s: with less than half of it, each is renewed twice");
+            let why = format!(
+                "a token is valid for {life} s: an interval of more than half of that renews each \
+                 token twice"
+            );
             let value = (life / 4).max(1).to_string();
             report.advise("swift_store_expire_soon_interval", value, why);
         }
@@ -414,7 +424,7 @@ fn tell_large(
             true
         }
         Ok(_) => {
-            report.tell("large objects", what, Answer::Beware, "other bytes came back");
+            report.tell("large objects", what, Answer::Beware, "the returned bytes differ");
             false
         }
         Err(error) => {

@@ -33,7 +33,7 @@ impl<R: BufRead> Lines<R> {
                 Ok(available) => available,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => {
-                    let what = format!("the rows can't be read: {error}");
+                    let what = format!("could not read the rows: {error}");
                     return Err(Failure::new(Exit::Other, what));
                 }
             };

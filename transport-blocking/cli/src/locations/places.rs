@@ -80,4 +80,5 @@ fn is_one_of(scheme: &str, known: &[&str]) -> bool {
     known.iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
-const KEPT: &str = "it has credentials that no configured backend would stand in for: they stay";
+const KEPT: &str =
+    "the location has credentials, and no configured backend replaces them: they are kept";

@@ -15,8 +15,8 @@ impl Row {
     pub(super) fn read(text: &[u8]) -> Result<Self, (Value, String)> {
         let row: Map<String, Value> = serde_json::from_slice(text).map_err(|error| {
             let problem = match error.classify() {
-                serde_json::error::Category::Data => "it is no JSON object".to_owned(),
-                _ => format!("it is no JSON, from column {} on", error.column()),
+                serde_json::error::Category::Data => "the row is not a JSON object".to_owned(),
+                _ => format!("the row is not valid JSON from column {} on", error.column()),
             };
             (Value::Null, problem)
         })?;
@@ -25,8 +25,8 @@ impl Row {
         };
         match row.get("url") {
             Some(Value::String(_)) => {}
-            Some(_) => return wrong("url is no text"),
-            None => return wrong("there is no url"),
+            Some(_) => return wrong("url is not a string"),
+            None => return wrong("url is missing"),
         }
         let mut in_text = None;
         let metadata = match row.get("metadata") {
@@ -35,13 +35,13 @@ impl Row {
             Some(Value::String(text)) if text.is_empty() => None,
             Some(Value::String(text)) => match serde_json::from_str(text) {
                 Ok(metadata) => Some(&*in_text.insert(metadata)),
-                Err(_) => return wrong("metadata is a text that holds no JSON object"),
+                Err(_) => return wrong("metadata is a string that is not a JSON object"),
             },
-            Some(_) => return wrong("metadata is no object"),
+            Some(_) => return wrong("metadata is not an object"),
         };
         match metadata.and_then(|metadata| metadata.get("store")) {
             None | Some(Value::Null | Value::String(_)) => {}
-            Some(_) => return wrong("metadata.store is no text"),
+            Some(_) => return wrong("metadata.store is not a string"),
         }
         Ok(Self { row, in_text })
     }
@@ -111,14 +111,17 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_and_not_repeated() {
         for (line, expect) in [
-            ("{", "it is no JSON, from column 1 on"),
-            ("[1]", "it is no JSON object"),
-            ("\"hunter2\"", "it is no JSON object"),
-            (r#"{"id":1}"#, "there is no url"),
-            (r#"{"url":["hunter2"]}"#, "url is no text"),
-            (r#"{"url":"u","metadata":"hunter2"}"#, "metadata is a text that holds no JSON object"),
-            (r#"{"url":"u","metadata":1}"#, "metadata is no object"),
-            (r#"{"url":"u","metadata":{"store":1}}"#, "metadata.store is no text"),
+            ("{", "the row is not valid JSON from column 1 on"),
+            ("[1]", "the row is not a JSON object"),
+            ("\"hunter2\"", "the row is not a JSON object"),
+            (r#"{"id":1}"#, "url is missing"),
+            (r#"{"url":["hunter2"]}"#, "url is not a string"),
+            (
+                r#"{"url":"u","metadata":"hunter2"}"#,
+                "metadata is a string that is not a JSON object",
+            ),
+            (r#"{"url":"u","metadata":1}"#, "metadata is not an object"),
+            (r#"{"url":"u","metadata":{"store":1}}"#, "metadata.store is not a string"),
         ] {
             let Err((_, problem)) = Row::read(line.as_bytes()) else { panic!("{line}") };
             assert_eq!(problem, expect);

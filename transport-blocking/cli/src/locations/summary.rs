@@ -74,11 +74,11 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = self.good + self.others + self.findings();
         writeln!(f, "{rows:>9} rows")?;
-        writeln!(f, "{:>9} as they should be", self.good)?;
+        writeln!(f, "{:>9} correct", self.good)?;
         writeln!(f, "{:>9} of other stores", self.others)?;
         writeln!(
             f,
-            "{:>9} to be changed: {} lose credentials, {} only get their store named",
+            "{:>9} to change: credentials removed from {}, only the store added to {}",
             self.changes(),
             self.credentials,
             self.named

@@ -27,12 +27,12 @@ pub(super) fn backend(
     options: &[String],
     from_environment: bool,
 ) -> Result<Written, Failure> {
-    let (scheme, rest) = url.split_once("://").ok_or_else(|| bad("there is no `://`"))?;
+    let (scheme, rest) = url.split_once("://").ok_or_else(|| bad("missing `://`"))?;
     if rest.contains('@') {
-        return Err(bad("credentials do not belong into it: use --from-environment or --option"));
+        return Err(bad("credentials are not allowed in it: use --from-environment or --option"));
     }
     if rest.contains(['?', '#']) {
-        return Err(bad("it has a query"));
+        return Err(bad("a query or fragment is not allowed"));
     }
     let (kind, tls) = match scheme.to_ascii_lowercase().as_str() {
         "s3" | "s3+http" => ("s3", false),
@@ -63,7 +63,8 @@ pub(super) fn backend(
             environment::swift().into_iter().for_each(|(name, value)| drop(put(name, value)));
             let found = environment::reference(server);
             found.identity().map_err(|_| {
-                bad("neither OS_USERNAME and OS_PASSWORD nor an application credential are set")
+                bad("missing credentials: set OS_USERNAME and OS_PASSWORD, or an application \
+                     credential")
             })?;
             reference = Some(found);
             put("swift_store_config_file", REFERENCES.to_owned());
@@ -81,7 +82,7 @@ pub(super) fn backend(
         "default_backend": kind,
         "backends": { kind: section },
     });
-    let plain = serde_json::from_value(plain).map_err(|_| bad("it can't be read"))?;
+    let plain = serde_json::from_value(plain).map_err(|_| bad("the URL is invalid"))?;
     Ok(Written { plain, reference })
 }
 
@@ -89,7 +90,7 @@ pub(super) fn backend(
 fn read_option(option: &str, kind: &str) -> Result<(String, String), Failure> {
     let (name, value) = option
         .split_once('=')
-        .ok_or_else(|| Failure::usage("an --option is NAME=VALUE or NAME=@FILE"))?;
+        .ok_or_else(|| Failure::usage("invalid --option: expected NAME=VALUE or NAME=@FILE"))?;
     let specs = if kind == "s3" { S3Options::specs() } else { SwiftOptions::specs() };
     let is_secret = specs.iter().any(|spec| spec.name == name && spec.is_secret);
     let value = match value.strip_prefix('@') {
@@ -99,7 +100,7 @@ fn read_option(option: &str, kind: &str) -> Result<(String, String), Failure> {
             .to_owned(),
         None if is_secret => {
             return Err(Failure::usage(format!(
-                "--option {name}: a secret is taken from a file: {name}=@FILE"
+                "--option {name}: a secret must be in a file: use {name}=@FILE"
             )));
         }
         None => value.to_owned(),

@@ -53,12 +53,12 @@ impl Found {
         let (request, response, why) = match (best, self.content_md5) {
             (Some(_), _) => ("when_supported", self.told, "the server refuses wrong checksums"),
             (None, true) => {
-                ("when_supported", false, "the server compares Content-MD5, and no other checksum")
+                ("when_supported", false, "the server verifies Content-MD5 and no other checksum")
             }
             (None, false) => (
                 "when_required",
                 false,
-                "the server compares no checksum: sending them buys nothing",
+                "the server verifies no checksum: sending checksums has no benefit",
             ),
         };
         let on = best.is_some() || self.content_md5;
@@ -66,29 +66,31 @@ impl Found {
         report.advise("s3_store_request_checksum_calculation", request, why);
         match best {
             Some((algorithm, place)) => {
-                let why = format!("the fastest whose wrong values it refuses in a {place}");
+                let why = format!(
+                    "the fastest algorithm whose wrong values the server refuses in a {place}"
+                );
                 report.advise("s3_store_checksum_algorithm", algorithm.to_string(), why);
                 let why = if place == "header" {
-                    "works with every body; a trailer would protect no better"
+                    "works with every body; a trailer has no further benefit"
                 } else {
                     "the only place in which wrong values are refused"
                 };
                 report.advise("s3_store_checksum_placement", place, why);
             }
             None if self.content_md5 => {
-                let why = "the digest that the server compares";
+                let why = "the only digest that the server verifies";
                 report.advise("s3_store_checksum_placement", "content-md5", why);
             }
             None => {}
         }
         let (value, why) = if response {
-            ("when_supported", "the server tells the checksums that it has kept")
+            ("when_supported", "the server returns the stored checksums")
         } else {
-            ("when_required", "the server keeps no checksums that could be compared")
+            ("when_required", "the server stores no checksums to compare")
         };
         report.advise("s3_store_response_checksum_validation", value, why);
         if !self.multipart {
-            let why = "multipart uploads do not work: up to 5 GiB go in one request";
+            let why = "multipart uploads do not work: one request stores up to 5 GiB";
             report.advise("s3_store_large_object_size", "5120", why);
         }
     }
@@ -96,13 +98,13 @@ impl Found {
     fn advise_addressing(&self, options: &S3Options, report: &mut Report) {
         let (value, why) = match self.addressing.as_slice() {
             [Addressing::Path, ..] if self.addressing.len() == 1 => {
-                ("path", "the bucket is not reached as a host")
+                ("path", "the bucket can't be reached by its host name")
             }
-            [Addressing::Virtual] => ("virtual", "the bucket is not reached by path"),
+            [Addressing::Virtual] => ("virtual", "the bucket can't be reached by path"),
             _ => match options.s3_store_bucket_url_format {
-                Addressing::Virtual => ("virtual", "as it is: both ways work"),
-                Addressing::Path => ("path", "as it is: both ways work"),
-                _ => ("auto", "as it is: both ways work"),
+                Addressing::Virtual => ("virtual", "unchanged: both addressing styles work"),
+                Addressing::Path => ("path", "unchanged: both addressing styles work"),
+                _ => ("auto", "unchanged: both addressing styles work"),
             },
         };
         report.advise("s3_store_bucket_url_format", value, why);

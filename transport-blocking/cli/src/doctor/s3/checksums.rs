@@ -48,12 +48,12 @@ fn content_md5(ward: &Ward<'_>, report: &mut Report, found: &mut Found) {
     match (put("md5", &body), put("md5 wrong", b"other bytes")) {
         (Err(error), _) => report.tell("checksums", "MD5 (Content-MD5)", Answer::No, short(&error)),
         (Ok(()), Ok(())) => {
-            let detail = "ignored: a wrong one was taken";
+            let detail = "ignored: a wrong checksum was accepted";
             report.tell("checksums", "MD5 (Content-MD5)", Answer::Beware, detail);
         }
         (Ok(()), Err(error)) => {
             found.content_md5 = true;
-            let detail = format!("a wrong one is refused: {}", short(&error));
+            let detail = format!("a wrong checksum is refused: {}", short(&error));
             report.tell("checksums", "MD5 (Content-MD5)", Answer::Yes, detail);
         }
     }
@@ -91,7 +91,7 @@ fn try_one(
     if !matches!(kept, Kept::Same) {
         let (answer, mut detail) = told(&Ok(kept));
         if placement == Placement::Header {
-            detail = "other bytes came back".to_owned();
+            detail = "the returned bytes differ".to_owned();
         }
         return report.tell("checksums", what, answer, detail);
     }
@@ -102,14 +102,14 @@ fn try_one(
     let kept = if is_told { ", kept" } else { "" };
     match wrong {
         Err(error) if error.status().is_some() => {
-            let detail = format!("a wrong one is refused: {}{kept}", short(&error));
+            let detail = format!("a wrong checksum is refused: {}{kept}", short(&error));
             report.tell("checksums", what, Answer::Yes, detail);
             found.verified.push((placement, algorithm));
             found.told |= is_told;
         }
         Err(error) => report.tell("checksums", what, Answer::Beware, short(&error)),
         Ok(()) => {
-            let detail = format!("ignored: a wrong one was taken{kept}");
+            let detail = format!("ignored: a wrong checksum was accepted{kept}");
             report.tell("checksums", what, Answer::Beware, detail);
         }
     }
@@ -142,11 +142,10 @@ fn wrong_trailer(ward: &Ward<'_>, found: &Found, algorithm: Algorithm) -> Result
     let client = impatient(ward, found)?;
     let plain = PutObject::new(&ward.bucket.name, &*key, Bytes::new()).draft(client.service())?;
     let Sealing::SigV4 { region, service } = &plain.sealing else {
-        return Err(Error::invalid_input("it is not signed"));
+        return Err(Error::invalid_input("the request is not signed"));
     };
     let keys = ward.store.options().keys();
-    let keys =
-        keys.ok_or_else(|| Error::invalid_input("there are no keys in the options to sign with"))?;
+    let keys = keys.ok_or_else(|| Error::invalid_input("the options have no keys"))?;
     let now = apus_blocking::now();
     let at = Timestamp::from_duration(now.unix);
     let signing = Signing::new(&keys.into(), at, region, service, Rule::S3)?;
@@ -191,7 +190,7 @@ fn impatient(ward: &Ward<'_>, found: &Found) -> Result<Client<Service>, Error> {
 }
 
 fn odd(_: http::header::InvalidHeaderValue) -> Error {
-    Error::invalid_input("a value can't stand in a header")
+    Error::invalid_input("the checksum value is not valid in a header")
 }
 
 /// The algorithms that have a header, and that at least one server is known to accept.

@@ -57,7 +57,7 @@ impl Objects<'_> {
         let stored = self.ward.call(&self.client, put)?;
         let got = self.ward.call(&self.client, GetObject::new(self.bucket(), &*key))?;
         if got.body != body {
-            return Err(Error::integrity("what was fetched is not what was stored"));
+            return Err(Error::integrity("the returned bytes differ from the stored ones"));
         }
         report.tell("objects", "put, get, odd names", Answer::Yes, "");
         let md5 = Algorithm::Md5.digest(&body)?.hex();
@@ -70,7 +70,7 @@ impl Objects<'_> {
         let is_part = part.as_ref().is_ok_and(|part| Some(&*part.body) == body.get(10..20));
         match &part {
             Ok(_) if is_part => report.tell("objects", "range", Answer::Yes, ""),
-            Ok(_) => report.tell("objects", "range", Answer::Beware, "other bytes came"),
+            Ok(_) => report.tell("objects", "range", Answer::Beware, "the returned bytes differ"),
             Err(error) => report.tell("objects", "range", Answer::No, short(error)),
         }
         Ok(())
@@ -108,7 +108,12 @@ impl Objects<'_> {
                 found.lists = true;
                 report.tell("lists", "ListObjectsV2", Answer::Yes, "");
             }
-            Ok(_) => report.tell("lists", "ListObjectsV2", Answer::Beware, "odd names come wrong"),
+            Ok(_) => report.tell(
+                "lists",
+                "ListObjectsV2",
+                Answer::Beware,
+                "names with special characters are returned wrong",
+            ),
             Err(error) => report.tell("lists", "ListObjectsV2", Answer::No, short(error)),
         }
         let keys = ["bulk 1", "bulk 2"].map(|name| self.ward.trial.name(name));
@@ -167,7 +172,9 @@ impl Objects<'_> {
                 found.multipart = true;
                 report.tell("multipart", "two parts", Answer::Yes, "");
             }
-            Ok(_) => report.tell("multipart", "two parts", Answer::Beware, "other bytes came back"),
+            Ok(_) => {
+                report.tell("multipart", "two parts", Answer::Beware, "the returned bytes differ")
+            }
             Err(error) => report.tell("multipart", "two parts", Answer::No, short(error)),
         }
         if found.multipart {
@@ -240,7 +247,7 @@ impl Objects<'_> {
                     Err(error) if error.status().is_some() => Ok(()),
                     Err(error) => Err(error),
                     Ok(_) => {
-                        Err(Error::invalid_response("the upload is there after it was aborted"))
+                        Err(Error::invalid_response("the upload still exists after it was aborted"))
                     }
                 }
             });
@@ -251,7 +258,7 @@ impl Objects<'_> {
     fn presigned(&self, report: &mut Report) {
         const WHAT: &str = "presigned GET";
         let Some(keys) = self.ward.store.options().keys() else {
-            return report.tell("URLs", WHAT, Answer::Untried, "there are no keys in the options");
+            return report.tell("URLs", WHAT, Answer::Untried, "the options have no keys");
         };
         let key = self.ward.trial.name("conditional");
         let status = GetObject::new(self.bucket(), &*key)
