@@ -146,7 +146,9 @@ impl Error {
     /// Creates an error of kind [`Kind::Refused`], with the code and message of the server's error
     /// document if it sent one.
     pub fn refused(status: StatusCode, code: Option<String>, message: Option<String>) -> Self {
-        Self::new(Kind::Refused, "the server refused").with_status(status).with_code(code, message)
+        Self::new(Kind::Refused, "the server refused the request")
+            .with_status(status)
+            .with_code(code, message)
     }
 
     /// Sets the code and the message of the server's error document.
@@ -231,6 +233,20 @@ impl Error {
     pub(crate) fn without_credentials(mut self, what: &str) -> Self {
         self.0.kind = Kind::Auth;
         self.0.what = format!("could not obtain {what}: {}", self.0.what).into();
+        self
+    }
+
+    /// Names the host in the message of an exchange that failed on the network.
+    #[must_use]
+    pub(crate) fn at_host(mut self, host: Option<&str>, port: Option<u16>) -> Self {
+        use ExchangeErrorKind::{Closed, Connect, Resolve, Timeout, Tls};
+
+        let cause = self.0.failure.as_ref().map(ExchangeError::kind);
+        let of_network = matches!(cause, Some(Resolve | Connect | Tls | Timeout | Closed));
+        if let Some(host) = host.filter(|_| of_network) {
+            let port = port.map_or_else(String::new, |port| format!(":{port}"));
+            self.0.what = format!("{host}{port}: {}", self.0.what).into();
+        }
         self
     }
 
@@ -427,7 +443,12 @@ impl fmt::Display for Error {
         let code = facts.code.as_deref().map(OneLine::word);
         match (facts.status, code) {
             (Some(status), Some(code)) => write!(f, ": {} {code}", status.as_u16())?,
-            (Some(status), None) => write!(f, ": {}", status.as_u16())?,
+            (Some(status), None)
+                if matches!(facts.kind, Kind::Refused | Kind::Auth) && !status.is_success() =>
+            {
+                write!(f, ": {}", status.as_u16())?;
+            }
+            (Some(status), None) => write!(f, " (status {})", status.as_u16())?,
             (None, Some(code)) => write!(f, ": {code}")?,
             (None, None) => {}
         }
@@ -596,7 +617,7 @@ mod tests {
         .with_attempts(2);
         assert_eq!(
             error.to_string(),
-            "GetObject: the server refused: 404 NoSuchKey: The key\\r\\ndoes not exist \
+            "GetObject: the server refused the request: 404 NoSuchKey: The key\\r\\ndoes not exist \
              (after 2 attempts) [request 4442587FB7D0A2F9]"
         );
         assert!(error.is_not_found());

@@ -38,7 +38,7 @@ impl Value {
         if text.len() != algorithm.size() * 2 || !is_hex {
             let digits = algorithm.size() * 2;
             return Err(Error::invalid_input(format!(
-                "expected {digits} hex digits for a {algorithm} checksum"
+                "expected {digits} hex digits for {algorithm}"
             )));
         }
         let digit = |at| u8::from_str_radix(text.get(at..at + 2).unwrap_or_default(), 16);

@@ -248,7 +248,9 @@ impl Exchange {
 
     /// Ends the exchange without a response.
     pub fn fail(self, why: ExchangeError) -> Completion {
-        Completion::new(self.draft, Err(why.into()), self.sent, self.computed, self.origin)
+        let uri = &self.draft.head.uri;
+        let why = Error::from(why).at_host(uri.host(), uri.port_u16());
+        Completion::new(self.draft, Err(why), self.sent, self.computed, self.origin)
     }
 
     /// Ends the exchange before anything was sent: the head or the body could not be created.

@@ -187,7 +187,7 @@ impl StoreErrorKind {
             Self::StorageFull => "the storage is full",
             Self::Forbidden => "access denied",
             Self::InvalidSize => "the image has a different size than announced",
-            Self::BadStoreUri => "invalid location",
+            Self::BadStoreUri => "the location can't be used",
             Self::BadStoreConfiguration => "invalid store configuration",
             Self::UnknownStore => "unknown store",
             Self::BackendUnavailable => "the store is unavailable",
@@ -209,6 +209,10 @@ impl fmt::Display for StoreErrorKind {
 impl fmt::Display for StoreError {
     /// Writes one line: the kind, and the protocol error with the id of the request.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The protocol error says so itself.
+        if self.0.kind == StoreErrorKind::Cancelled {
+            return self.0.error.fmt(f);
+        }
         write!(f, "{}: {}", self.0.kind, self.0.error)
     }
 }

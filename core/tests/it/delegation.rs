@@ -141,7 +141,8 @@ fn where_no_trust_can_be_made_the_users_own_token_is_used_and_that_is_said() {
     let TrustUse::OwnToken { why } = done.trust else { panic!("{:?}", done.trust) };
     assert_eq!(
         why.to_string(),
-        "CreateTrust: the server refused: 403 Forbidden: TrustScoped tokens cannot manage trusts."
+        "CreateTrust: the server refused the request: 403 Forbidden: TrustScoped tokens cannot \
+         manage trusts."
     );
     assert_eq!(told(&world), ["refused"]);
     assert_eq!(world.cloud.count("PUT"), 5);

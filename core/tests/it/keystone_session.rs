@@ -198,8 +198,8 @@ fn a_wrong_password_is_not_hammered() {
         assert_eq!((error.kind(), error.is_denied()), (Kind::Auth, true));
         assert_eq!(
             error.to_string(),
-            "Authenticate: could not obtain a token: the server refused: 401 Unauthorized: \
-             requires authentication."
+            "Authenticate: could not obtain a token: the server refused the request: 401 \
+             Unauthorized: requires authentication."
         );
     }
     assert_eq!(world.cloud.attempts, 1);

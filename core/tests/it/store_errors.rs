@@ -94,8 +94,8 @@ fn an_error_is_one_line_with_the_id_of_the_request_and_keeps_what_was_seen() {
     let error = Verb::Get.error(result.result.unwrap_err());
     assert_eq!(
         error.to_string(),
-        "image not found: GetObject: the server refused: 404 NoSuchKey: said so [request \
-         4442587FB7D0A2F9]"
+        "image not found: GetObject: the server refused the request: 404 NoSuchKey: said so \
+         [request 4442587FB7D0A2F9]"
     );
     let seen = error.source().unwrap().downcast_ref::<apus_core::Error>().unwrap();
     assert_eq!(seen.code(), Some("NoSuchKey"));
