@@ -29,6 +29,8 @@ mod download_faults;
 mod download_sink;
 mod ends;
 mod error_kinds;
+#[cfg(all(feature = "clouds", feature = "store"))]
+mod error_messages;
 mod framed_bodies;
 #[cfg(feature = "store")]
 mod images;
