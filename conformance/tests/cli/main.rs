@@ -8,6 +8,7 @@ mod files;
 mod interrupted;
 mod program;
 mod s3;
+mod snapshots;
 mod sources;
 mod swift;
 #[cfg(unix)]
