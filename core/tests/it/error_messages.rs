@@ -21,7 +21,7 @@ use apus_core::http::{
 use apus_core::keystone::clouds::Clouds;
 use apus_core::keystone::{Identity, Login, Scope, TrustSlot};
 use apus_core::location::{S3Location, SwiftLocation};
-use apus_core::machine::{Auth, Call, Pump, Turn, Upload, UploadOptions, UploadSource};
+use apus_core::machine::{Auth, Call, Pump, S3Upload, Turn, UploadOptions, UploadSource};
 use apus_core::now::Timestamp;
 use apus_core::proxy::Proxy;
 use apus_core::quirks::Provider as Vendor;
@@ -337,7 +337,7 @@ fn operations_of_swift(all: &mut Messages) {
 }
 
 fn uploads(all: &mut Messages) {
-    let upload = |source, options| Upload::new("images", "a1", source, options, service(), 1);
+    let upload = |source, options| S3Upload::new("images", "a1", source, options, service(), 1);
     let small = UploadOptions { part_size: 1024, ..UploadOptions::default() };
     all.fails("part size", upload(UploadSource::Seekable(20 << 20), small));
     let large = UploadSource::Seekable(u64::MAX);

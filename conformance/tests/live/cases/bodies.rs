@@ -65,7 +65,7 @@ fn known_too_late(place: &Place) -> Option<Refusal> {
     let unhashed =
         matches!(place.setting.payload, PayloadSigning::Unsigned | PayloadSigning::Chunked);
     let computed = place.mode == Mode::WhenSupported;
-    let too_late = Refusal { verdict: "not sent", hint: "use `Upload`" };
+    let too_late = Refusal { verdict: "not sent", hint: "use `S3Upload`" };
     trailer(place).or((computed || !unhashed).then_some(too_late))
 }
 

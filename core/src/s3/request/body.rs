@@ -241,7 +241,7 @@ impl Request<'_> {
                     "a source of {length} bytes can be read only once, but its checksum or digest \
                      must be sent before it"
                 ))
-                .with_hint("use `Upload`, checksum placement `trailer` or payload `unsigned`"),
+                .with_hint("use `S3Upload`, checksum placement `trailer` or payload `unsigned`"),
             );
         }
     }

@@ -227,8 +227,8 @@ impl<'a> Request<'a> {
 const LAST_PART: u32 = 10_000;
 
 /// The hint for an object that is larger than the limit.
-const LARGER: &str = "use `Download`, which has no size limit, or raise `GetObject::collect_limit` \
-                      or `Config::collect_limit`";
+const LARGER: &str = "use `S3Download`, which has no size limit, or raise \
+                      `GetObject::collect_limit` or `Config::collect_limit`";
 
 /// In bytes of UTF-8.
 const LONGEST_KEY: usize = 1024;
