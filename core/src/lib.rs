@@ -84,6 +84,7 @@ pub mod credentials;
 pub mod error;
 pub mod escape;
 mod few;
+pub mod guide;
 pub mod http;
 #[cfg(feature = "key-paths")]
 pub mod key_path;

@@ -1,9 +1,139 @@
 //! Runs apus-core's machines on hyper and tokio.
 //!
-//! A [`Client`] has methods that call an operation or run a machine. A [`Source`] is where the
-//! bytes of a request come from, a [`Sink`] where those of a response go; a [`Transport`] performs
-//! exchanges and keeps connections. This crate knows neither S3 nor Swift: the core decides what is
-//! sent and when, and what a response means.
+//! A [`Client`] has methods that call an operation or run a task: an upload, a download. A
+//! [`Source`] is where the bytes of a request come from, a [`Sink`] where those of a response go; a
+//! [`Transport`] performs exchanges and keeps connections. This crate knows neither S3 nor Swift:
+//! it re-exports the modules [`s3`], [`swift`] and [`keystone`] of the core, and its [`guide`].
+//!
+//! # Cookbook
+//!
+//! Make a client:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use apus_async::{Client, Keys, RetryPolicy, TransportConfig, s3};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let service = s3::Service::custom("https://s3.example.com", "us-east-1")?;
+//! let client = Client::new(service, Keys::new("ACCESS_KEY", "SECRET_KEY"))?;
+//!
+//! // Region, endpoint, profile and keys as the AWS SDKs find them:
+//! let client: Client<s3::Service> = Client::from_env()?;
+//!
+//! // With a proxy, and fewer attempts:
+//! let service = s3::Service::aws("eu-central-1")?;
+//! let client = Client::builder(service, Keys::new("ACCESS_KEY", "SECRET_KEY"))
+//!     .transport_config(TransportConfig::new().proxy_from_environment()?)
+//!     .retry_policy(RetryPolicy { attempts: 2, ..RetryPolicy::default() })
+//!     .build()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Store and read small objects:
+//!
+//! ```no_run
+//! # use apus_async::{Client, s3};
+//! use apus_async::s3::{GetObject, PutObject};
+//!
+//! # async fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+//! client.call(PutObject::new("bucket", "key", "hello")).await?;
+//! let body = client.call(GetObject::new("bucket", "key")).await?.body;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Upload a file, and a stream of unknown length:
+//!
+//! ```no_run
+//! # use apus_async::{Client, s3};
+//! use std::fs::File;
+//!
+//! use apus_async::s3::Upload;
+//!
+//! # async fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+//! client.run(Upload::new("bucket", "key")).body(File::open("disk.img")?).send().await?;
+//! let upload = Upload::new("bucket", "key").content_type("image/qcow2").metadata("os", "debian");
+//! client.run(upload).body(tokio::io::stdin()).send().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Download to a file, which is written completely or not at all; or learn the size first:
+//!
+//! ```no_run
+//! # use apus_async::{Client, s3};
+//! use apus_async::s3::Download;
+//!
+//! # async fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+//! let done = client.run(Download::new("bucket", "key")).to_path("copy.img")?.send().await?;
+//! println!("{} bytes, {}", done.bytes, done.validation);
+//!
+//! let (head, reader) = client.run(Download::new("bucket", "key")).open().await?;
+//! println!("{:?} bytes of {:?}", head.size, head.content_type);
+//! // `reader` is a `Stream` of `Bytes` and an `AsyncRead`.
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! List, delete, copy:
+//!
+//! ```no_run
+//! # use apus_async::{Client, s3};
+//! use apus_async::s3::{DeleteMany, ListObjectsV2, ServerCopy};
+//!
+//! # async fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+//! let mut objects = client.items(ListObjectsV2::new("bucket").prefix("logs/"));
+//! while let Some(object) = objects.next().await {
+//!     println!("{}", object?.key);
+//! }
+//! client.run(DeleteMany::prefix("bucket", "logs/")).send().await?;
+//! client.run(ServerCopy::new(("bucket", "key"), ("backup", "key"))).send().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Presign a URL, and end in good order:
+//!
+//! ```no_run
+//! # use apus_async::{Client, s3};
+//! use std::time::Duration;
+//!
+//! use apus_async::s3::GetObject;
+//!
+//! # async fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+//! let get = GetObject::new("bucket", "key");
+//! println!("{}", client.presign(get, Duration::from_secs(3600)).await?.url);
+//! for leftover in client.shutdown(Duration::from_secs(10)).await {
+//!     eprintln!("left on the server: {leftover}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Swift, the same way:
+//!
+//! ```no_run
+//! # #[cfg(feature = "swift")]
+//! # mod example {
+//! use std::fs::File;
+//!
+//! use apus_async::keystone::{Domain, Scope, Session, User};
+//! use apus_async::{Client, swift};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let user = User::named("backup", Domain::default_id());
+//! let scope = Scope::project_named("service", Domain::default_id());
+//! let session = Session::password("https://keystone.example.com/v3", user, "PASSWORD", scope)?;
+//! let client = Client::new(swift::Service::default(), session)?;
+//! client.run(swift::Upload::new("images", "debian")).body(File::open("debian.img")?).send().await?;
+//! # Ok(())
+//! # }
+//! # }
+//! ```
+//!
+//! # How it runs
 //!
 //! ```text
 //!   Client ── run: turn / complete ──▶ Pump, in the core
@@ -61,6 +191,7 @@ pub use apus_core::api::s3;
 pub use apus_core::api::swift;
 pub use apus_core::checksum::Hashers;
 pub use apus_core::credentials::Credentials;
+pub use apus_core::guide;
 pub use apus_core::http::Timeouts;
 #[cfg(feature = "swift")]
 pub use apus_core::keystone;

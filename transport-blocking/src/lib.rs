@@ -1,38 +1,134 @@
-//! Runs apus-core's machines over blocking HTTP: ureq 3 and, for https, rustls with ring.
+//! Runs apus-core's machines over blocking HTTP: ureq 3 and, for https, rustls.
 //!
-//! A [`Client`] has methods that call an operation or run a machine. A [`Source`] is where the
-//! bytes of a request come from, a [`Sink`] where those of a response go; a [`Transport`] performs
-//! exchanges and keeps connections. This crate knows neither S3 nor Swift.
+//! A [`Client`] has methods that call an operation or run a task: an upload, a download. A
+//! [`Source`] is where the bytes of a request come from, a [`Sink`] where those of a response go; a
+//! [`Transport`] performs exchanges and keeps connections. This crate knows neither S3 nor Swift:
+//! it re-exports the modules [`s3`], [`swift`] and [`keystone`] of the core, and its [`guide`].
+//!
+//! # Cookbook
+//!
+//! Make a client:
 //!
 //! ```no_run
-//! use std::fs::File;
-//! use std::sync::Arc;
+//! use std::time::Duration;
 //!
-//! use apus_blocking::{Client, Sink, Transport, TransportConfig};
-//! use apus_core::credentials::Credentials;
-//! use apus_core::machine::{
-//!     Download, DownloadOptions, Auth, Upload, UploadOptions, UploadSource,
-//! };
-//! use apus_core::s3::{Config, EndpointConfig, GetObject, Service};
-//! use apus_core::sign::Keys;
+//! use apus_blocking::{Client, Keys, RetryPolicy, TransportConfig, s3};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let service = Service::new(Config::new(EndpointConfig::aws("eu-central-1")))?;
-//! let keys = Keys::new("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
-//! let transport = Transport::new(TransportConfig::new())?;
-//! let client = Client::with_transport(transport, service, Auth::new(Credentials::new(keys)));
+//! let service = s3::Service::custom("https://s3.example.com", "us-east-1")?;
+//! let client = Client::new(service, Keys::new("ACCESS_KEY", "SECRET_KEY"))?;
 //!
-//! let image = File::open("image.qcow2")?;
-//! let source = UploadSource::Seekable(image.metadata()?.len());
-//! let (options, service) = (UploadOptions::default(), Arc::clone(client.service()));
-//! let upload = Upload::new("images", "debian", source, options, service, client.seed())?;
-//! client.run(upload).body(image).send()?;
+//! // Region, endpoint, profile and keys as the AWS SDKs find them:
+//! let client: Client<s3::Service> = Client::from_env()?;
 //!
-//! let mut copy = Vec::new();
-//! let (get, service) = (GetObject::new("images", "debian"), Arc::clone(client.service()));
-//! let download = Download::new(get, service, DownloadOptions::default(), client.seed());
-//! client.run(download).write_to(Sink::writer(&mut copy)).send()?;
+//! // With a proxy, and fewer attempts:
+//! let service = s3::Service::aws("eu-central-1")?;
+//! let client = Client::builder(service, Keys::new("ACCESS_KEY", "SECRET_KEY"))
+//!     .transport_config(TransportConfig::new().proxy_from_environment()?)
+//!     .retry_policy(RetryPolicy { attempts: 2, ..RetryPolicy::default() })
+//!     .build()?;
 //! # Ok(())
+//! # }
+//! ```
+//!
+//! Store and read small objects:
+//!
+//! ```no_run
+//! # use apus_blocking::{Client, s3};
+//! use apus_blocking::s3::{GetObject, PutObject};
+//!
+//! # fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+//! client.call(PutObject::new("bucket", "key", "hello"))?;
+//! let body = client.call(GetObject::new("bucket", "key"))?.body;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Upload a file, and a stream of unknown length:
+//!
+//! ```no_run
+//! # use apus_blocking::{Client, s3};
+//! use std::fs::File;
+//!
+//! use apus_blocking::s3::Upload;
+//!
+//! # fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+//! client.run(Upload::new("bucket", "key")).body(File::open("disk.img")?).send()?;
+//! let upload = Upload::new("bucket", "key").content_type("image/qcow2").metadata("os", "debian");
+//! client.run(upload).body(std::io::stdin()).send()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Download to a file, which is written completely or not at all; or learn the size first:
+//!
+//! ```no_run
+//! # use apus_blocking::{Client, s3};
+//! use apus_blocking::s3::Download;
+//!
+//! # fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+//! let done = client.run(Download::new("bucket", "key")).to_path("copy.img")?.send()?;
+//! println!("{} bytes, {}", done.bytes, done.validation);
+//!
+//! let (head, reader) = client.run(Download::new("bucket", "key")).open()?;
+//! println!("{:?} bytes of {:?}", head.size, head.content_type);
+//! // `reader` is a `std::io::Read`.
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! List, delete, copy:
+//!
+//! ```no_run
+//! # use apus_blocking::{Client, s3};
+//! use apus_blocking::s3::{DeleteMany, ListObjectsV2, ServerCopy};
+//!
+//! # fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+//! for object in client.items(ListObjectsV2::new("bucket").prefix("logs/")) {
+//!     println!("{}", object?.key);
+//! }
+//! client.run(DeleteMany::prefix("bucket", "logs/")).send()?;
+//! client.run(ServerCopy::new(("bucket", "key"), ("backup", "key"))).send()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Presign a URL, and end in good order:
+//!
+//! ```no_run
+//! # use apus_blocking::{Client, s3};
+//! use std::time::Duration;
+//!
+//! use apus_blocking::s3::GetObject;
+//!
+//! # fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+//! let get = GetObject::new("bucket", "key");
+//! println!("{}", client.presign(get, Duration::from_secs(3600))?.url);
+//! for leftover in client.shutdown(Duration::from_secs(10)) {
+//!     eprintln!("left on the server: {leftover}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Swift, the same way:
+//!
+//! ```no_run
+//! # #[cfg(feature = "swift")]
+//! # mod example {
+//! use std::fs::File;
+//!
+//! use apus_blocking::keystone::{Domain, Scope, Session, User};
+//! use apus_blocking::{Client, swift};
+//!
+//! # fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let user = User::named("backup", Domain::default_id());
+//! let scope = Scope::project_named("service", Domain::default_id());
+//! let session = Session::password("https://keystone.example.com/v3", user, "PASSWORD", scope)?;
+//! let client = Client::new(swift::Service::default(), session)?;
+//! client.run(swift::Upload::new("images", "debian")).body(File::open("debian.img")?).send()?;
+//! # Ok(())
+//! # }
 //! # }
 //! ```
 //!
@@ -94,6 +190,7 @@ pub use apus_core::api::s3;
 pub use apus_core::api::swift;
 pub use apus_core::checksum::Hashers;
 pub use apus_core::credentials::Credentials;
+pub use apus_core::guide;
 pub use apus_core::http::Timeouts;
 #[cfg(feature = "swift")]
 pub use apus_core::keystone;

@@ -1,0 +1,90 @@
+//! Guide: how to use the library, by subject. This module contains only documentation.
+//!
+//! # Errors
+//!
+//! Every call returns [`Error`](crate::Error). [`kind`](crate::Error::kind) says who has to act:
+//!
+//! | kind | what to do |
+//! | --- | --- |
+//! | [`InvalidInput`](crate::Kind::InvalidInput) | correct the call, the configuration or the source |
+//! | [`Refused`](crate::Kind::Refused) | the server understood the request and refused it: see `status` and `code` |
+//! | [`InvalidResponse`](crate::Kind::InvalidResponse) | the server, or something in between, is faulty |
+//! | [`Transport`](crate::Kind::Transport) | the network, a proxy or a timeout: try again later |
+//! | [`Integrity`](crate::Kind::Integrity) | the bytes are not the expected ones: discard them |
+//! | [`Auth`](crate::Kind::Auth) | there are no valid credentials |
+//!
+//! Branch on predicates: [`is_not_found`](crate::Error::is_not_found),
+//! [`is_precondition_failed`](crate::Error::is_precondition_failed),
+//! [`is_denied`](crate::Error::is_denied). If
+//! [`outcome_unknown`](crate::Error::outcome_unknown) is true, the server may have carried out the
+//! call: [`look_at`](crate::Error::look_at) says where to find out. What is left on the server is in
+//! [`leftovers`](crate::Error::leftovers).
+//!
+//! # Retries
+//!
+//! Calls and transfers repeat what may be repeated: [`RetryPolicy`](crate::retry::RetryPolicy) says
+//! how often and how soon, and honours `Retry-After`. A write whose response was lost is repeated
+//! only if that can't do harm, or after a look at the server has proven that it was not carried out.
+//! Do not wrap calls in retries of your own: raise the policy instead.
+//!
+//! A client has at most [`RateLimits::AT_ONCE`](crate::machine::RateLimits::AT_ONCE) requests in
+//! flight, and fewer while the server answers 503 or 429. Further requests wait, first in, first
+//! out. A download is in flight until its last byte was read.
+//!
+//! # Sources
+//!
+//! An upload takes the kind and the length of its source from the source itself.
+//!
+//! | source | read |
+//! | --- | --- |
+//! | bytes, text | from memory, without a copy |
+//! | a regular file, a block device | ranges, in parallel, from offset 0 |
+//! | a pipe, standard input, a reader, a stream, an HTTP body | once, in order; parts are kept in memory until they are stored |
+//!
+//! A source that changes while it is sent is an error, and nothing is stored.
+//!
+//! # Sinks
+//!
+//! A path is written completely or not at all: the bytes go to a temporary file beside it, which
+//! takes its place when everything has arrived and was validated. `open` returns the metadata first
+//! and then a reader of the bytes: for a web service that has to send a head of its own.
+//!
+//! # Object keys as paths
+//!
+//! A key may be `../../etc/passwd`. With the feature `key-paths`, `KeyPaths` turns keys into relative
+//! paths that stay below a directory, and reports keys that have none.
+//!
+//! # Cancelling and resuming
+//!
+//! A `CancelToken` cancels a run; an async run is also cancelled when it is dropped. A cancelled
+//! upload is aborted, and the abort is checked. With
+//! [`OnFailure::Keep`](crate::contract::OnFailure::Keep) its parts stay, and a checkpoint (from
+//! `checkpoints()` of the upload task, taken before it runs) resumes it in this or in another
+//! process. `shutdown` of a client waits until everything that was dropped has been cleaned up.
+//!
+//! # Checksums
+//!
+//! [`Policy`](crate::checksum::Policy) says when a request carries a checksum, where, and of which
+//! algorithm, and when responses are validated. `enable_data_integrity_protection` (off by default)
+//! is the master switch: off, a checksum is sent only where S3 requires one, which every server
+//! accepts. A download says whether its bytes were
+//! [validated](crate::checksum::Validation), or why not.
+//!
+//! # Proxies
+//!
+//! `TransportConfig::proxy` sets a proxy, `proxy_from_environment` takes it from `HTTPS_PROXY`,
+//! `HTTP_PROXY` and `NO_PROXY`. https goes through a tunnel, into which no password of the proxy is
+//! sent.
+//!
+//! # Testing your code
+//!
+//! The crate `apus-testing` has servers that run inside a test: an S3, a Keystone and a Swift in
+//! memory, with a plan of faults (the second PUT is a 503, the response of the third is lost), and a
+//! server that sends what a script says.
+//!
+//! # Your own HTTP stack
+//!
+//! An [operation](crate::contract::Operation) drafts a request and parses its response;
+//! [`Credentials::sign`](crate::credentials::Credentials::sign) signs it. A
+//! [machine](crate::contract::Machine) says what to send next and when to wait; the
+//! [crate's documentation](crate) has the loop.
