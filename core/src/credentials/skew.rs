@@ -35,9 +35,10 @@ impl Skew {
         if reply.head.headers.contains_key(AGE) {
             return false;
         }
-        let Some(server) = reply.header(&DATE).and_then(Timestamp::parse_http) else {
-            return false;
-        };
+        // A gateway may remove the date, or write its own.
+        let told_time = s3::server_time(reply);
+        let date = || reply.header(&DATE).and_then(Timestamp::parse_http);
+        let Some(server) = told_time.or_else(date) else { return false };
         let sealed = Timestamp::from_duration(done.sealed_at().unix).unix();
         // The server wrote its date between sending and receiving: take the middle.
         let elapsed = now.tick.saturating_sub(done.sealed_at().tick).as_secs();

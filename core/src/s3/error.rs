@@ -11,6 +11,7 @@ use http::header::HeaderName;
 
 use crate::error::{Error, Kind};
 use crate::http::Reply;
+use crate::now::Timestamp;
 use crate::retry::{Idempotency, RetryDecision};
 use crate::xml::{Document, Element};
 
@@ -85,6 +86,12 @@ pub(crate) fn code(reply: &Reply) -> Option<String> {
     error_in(&document)?.text_of("Code").map(str::to_owned)
 }
 
+/// Returns the server's time in the response's error document: that of RequestTimeTooSkewed.
+pub(crate) fn server_time(reply: &Reply) -> Option<Timestamp> {
+    let document = Document::parse(&reply.body).ok()?;
+    error_in(&document)?.optional_timestamp("ServerTime")
+}
+
 /// Returns the error of an error document: S3's `Error` root, or an `Error` in the wrapper that
 /// other AWS services and some servers use.
 fn error_in<'d>(document: &'d Document<'_>) -> Option<Element<'d>> {
@@ -109,8 +116,9 @@ fn of_document(reply: &Reply, root: Option<Element<'_>>) -> Error {
     let code = text("Code");
     let header = reply.header(&BUCKET_REGION).map(str::to_owned);
     let region = header.or_else(|| text("Region")).filter(|region| !region.is_empty());
-    let hint = hint(reply.status(), code.as_deref());
-    let error = Error::refused(reply.status(), code, text("Message"))
+    let message = text("Message");
+    let hint = hint(reply.status(), code.as_deref(), message.as_deref().unwrap_or_default());
+    let error = Error::refused(reply.status(), code, message)
         .with_region(region)
         .with_retry_after(retry_after(reply))
         .with_request_id(text("RequestId"), text("HostId"));
@@ -136,7 +144,9 @@ fn retry_after(reply: &Reply) -> Option<Duration> {
 }
 
 /// Returns the setting that helps where the server does not support something in the request.
-fn hint(status: StatusCode, code: Option<&str>) -> Option<&'static str> {
+fn hint(status: StatusCode, code: Option<&str>, message: &str) -> Option<&'static str> {
+    let message = message.to_ascii_lowercase();
+    let says = |text: &str| message.contains(text);
     Some(match (status.as_u16(), code?) {
         (411, "MissingContentLength") => {
             "the server requires Content-Length: set checksum placement to `header`"
@@ -148,8 +158,22 @@ fn hint(status: StatusCode, code: Option<&str>) -> Option<&'static str> {
         (400, "InvalidTrailer" | "MalformedTrailerError") => {
             "the server does not support trailers: set checksum placement to `header`"
         }
-        (400, "MissingContentMD5" | "InvalidRequest") if code == Some("MissingContentMD5") => {
-            "the server requires Content-MD5: set checksum placement to `content-md5`"
+        (400, "MissingContentMD5" | "MissingDigest") => CONTENT_MD5,
+        (400, "InvalidRequest" | "InvalidArgument") if says("content-md5") => CONTENT_MD5,
+        (400 | 501, _) if says("x-amz-sdk-checksum-algorithm") => {
+            "the server does not support this header: set `sdk_checksum_algorithm_header` to false"
+        }
+        (400 | 501, "InvalidRequest" | "InvalidArgument" | "NotImplemented")
+            if says("x-amz-checksum") || says("checksum algorithm") =>
+        {
+            "the server does not support this checksum: set `checksum_algorithm` to another one, \
+             checksum placement to `content-md5`, or `request_checksum_calculation` to `never`"
+        }
+        (400 | 501, "InvalidRequest" | "InvalidArgument" | "NotImplemented")
+            if says("trailer") || says("aws-chunked") || says("streaming-") =>
+        {
+            "the server does not support framed bodies: set checksum placement to `header` and \
+             payload to `signed` or `unsigned`"
         }
         (501, "NotImplemented") => {
             "the server does not support this operation or one of its options"
@@ -197,6 +221,9 @@ pub(super) fn judge(error: &Error, idempotency: Idempotency) -> RetryDecision {
         _ => RetryDecision::Final,
     }
 }
+
+const CONTENT_MD5: &str =
+    "the server requires Content-MD5: set checksum placement to `content-md5`";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");

@@ -410,3 +410,33 @@ fn a_checksum_over_parts_is_not_compared_with_bytes() {
         assert_eq!(read(status, &headers, &sum).unwrap_err().kind(), Kind::Integrity);
     }
 }
+
+// "RequestTimeTooSkewed", error responses of the S3 API reference: with the ServerTime. A gateway
+// may leave out the Date.
+#[test]
+fn the_servers_time_is_read_from_its_refusal() {
+    use apus_core::credentials::Credentials;
+    use apus_core::machine::{Auth, Call};
+    use apus_core::sign::Keys;
+
+    use crate::support::{Answer, Sim, service};
+
+    let call = Call::new(ListBuckets::new(), service(|_| {}), 1);
+    let auth = Auth::new(Credentials::new(Keys::new("AKIAIOSFODNN7EXAMPLE", "secret")));
+    let mut times = Vec::new();
+    let run = Sim::with_auth(call, auth).run(|head, _| {
+        times.push(head.headers["x-amz-date"].to_str().unwrap().to_owned());
+        if times.len() > 1 {
+            return Answer::new(200)
+                .body("<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>");
+        }
+        Answer::new(403).body(
+            "<Error><Code>RequestTimeTooSkewed</Code><Message>The difference between the request \
+             time and the current time is too large.</Message><RequestTime>20150830T123600Z\
+             </RequestTime><ServerTime>2015-08-30T14:36:00Z</ServerTime>\
+             <MaxAllowedSkewMilliseconds>900000</MaxAllowedSkewMilliseconds></Error>",
+        )
+    });
+    run.result.unwrap();
+    assert_eq!(times[1], "20150830T143600Z");
+}
