@@ -84,6 +84,9 @@ pub struct Quirks {
     /// Whether these operations send `Content-MD5` unless checksums or another algorithm than CRC32
     /// are asked for: every server accepts it, and an unknown one may refuse the other digests.
     pub content_md5_preferred: bool,
+    /// Whether an object that is stored with an Object Lock needs a digest: `Content-MD5` is sent
+    /// where no checksum is. Amazon refuses the request otherwise; every server accepts the digest.
+    pub locks_need_digest: bool,
     /// Whether `UNSIGNED-PAYLOAD` works over https.
     pub unsigned_payload: bool,
     /// Whether the server decodes an object that is stored with a content coding, unless the

@@ -317,6 +317,7 @@ pub(super) const AWS: Quirks = Quirks {
     signed_chunks: true,
     content_md5_required: false,
     content_md5_preferred: false,
+    locks_need_digest: true,
     unsigned_payload: true,
     transcodes: false,
     max_parts: 10_000,

@@ -8,7 +8,9 @@ use apus_core::checksum::{Algorithm, Placement, RequestChecksumCalculation};
 use apus_core::contract::Operation;
 use apus_core::machine::{Call, DeleteManyOptions, S3DeleteMany};
 use apus_core::quirks::Provider;
-use apus_core::s3::{ChecksumOptions, DeleteObjects, PutObject, Service, UploadPart};
+use apus_core::s3::{
+    ChecksumOptions, CreateMultipartUpload, DeleteObjects, Lock, PutObject, Service, UploadPart,
+};
 use apus_core::{Error, Kind};
 use http::{HeaderMap, Method};
 
@@ -260,4 +262,104 @@ fn the_objects_that_are_left_are_each_removed_once() {
     });
     let done = run.result.unwrap();
     assert_eq!((done.deleted, done.errors.len(), left.len()), (2, 1, 0));
+}
+
+// "Uploading objects to an Object Lock enabled bucket", Amazon S3 User Guide.
+#[test]
+fn an_object_with_a_lock_has_a_digest_and_so_have_its_parts() {
+    let lock = Lock { mode: Some("GOVERNANCE".into()), ..Lock::default() };
+    let service = service(|_| {});
+    let mut put = PutObject::new("bucket", "key", "a");
+    put.properties.lock = lock.clone();
+    let (_, heads) = call(put.clone(), &service, |_| Answer::new(200));
+    assert_eq!(digests(&heads[0]), ["content-md5"]);
+    put.checksum = ChecksumOptions::algorithm(Algorithm::Sha256);
+    let (_, heads) = call(put, &service, |_| Answer::new(200));
+    assert_eq!(digests(&heads[0]), ["x-amz-checksum-sha256"]);
+    let part = || UploadPart::new("bucket", "key", "id", 1, "a");
+    assert!(digests(&call(part(), &service, |_| Answer::new(200)).1[0]).is_empty());
+    let mut create = CreateMultipartUpload::new("bucket", "key");
+    create.properties.lock = lock;
+    let id =
+        "<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>";
+    call(create, &service, |_| Answer::new(200).body(id)).0.unwrap();
+    assert_eq!(digests(&call(part(), &service, |_| Answer::new(200)).1[0]), ["content-md5"]);
+}
+
+// The words are Amazon's, Oracle's, Backblaze's, Cloudflare's and OVHcloud's.
+#[test]
+fn a_refusal_that_a_setting_would_help_names_the_setting() {
+    for (status, code, message, setting) in [
+        (411, "MissingContentLength", "", "checksum placement to `header`"),
+        (400, "XAmzContentSHA256Mismatch", "", "checksum placement to `header`"),
+        (400, "InvalidTrailer", "", "checksum placement to `header`"),
+        (400, "MissingContentMD5", "", "checksum placement to `content-md5`"),
+        (
+            400,
+            "InvalidRequest",
+            "Missing required header for this request: Content-MD5 or x-amz-checksum-sha256",
+            "checksum placement to `content-md5`",
+        ),
+        (
+            400,
+            "InvalidRequest",
+            "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with \
+             Object Lock parameters",
+            "checksum placement to `content-md5`",
+        ),
+        (
+            400,
+            "InvalidArgument",
+            "Unsupported header 'x-amz-sdk-checksum-algorithm' received for this API call.",
+            "`sdk_checksum_algorithm_header` to false",
+        ),
+        (
+            501,
+            "NotImplemented",
+            "Header 'x-amz-checksum-sha256' with value 'A' not implemented",
+            "`checksum_algorithm` to another one",
+        ),
+        (
+            501,
+            "NotImplemented",
+            "STREAMING-UNSIGNED-PAYLOAD-TRAILER not implemented",
+            "checksum placement to `header`",
+        ),
+        (
+            400,
+            "InvalidArgument",
+            "x-amz-trailer is not supported",
+            "checksum placement to `header`",
+        ),
+    ] {
+        let service = service_with(Placement::Header);
+        let put = PutObject::new("bucket", "key", "a");
+        let (result, _) = call(put, &service, |_| refused(status, code, message));
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains(setting), "{code}: {message}: {error}");
+    }
+}
+
+// HTTP says nothing about the characters of other bytes; Amazon refuses the signature of such a
+// request.
+#[test]
+fn a_header_in_another_alphabet_is_refused_by_its_name() {
+    let set: [(&str, fn(&mut PutObject, String)); 4] = [
+        ("content-disposition", |put, text| put.properties.content_disposition = Some(text)),
+        ("content-type", |put, text| put.properties.content_type = Some(text)),
+        ("cache-control", |put, text| put.properties.cache_control = Some(text)),
+        ("x-amz-website-redirect-location", |put, text| {
+            put.properties.website_redirect_location = Some(text);
+        }),
+    ];
+    for (name, set) in set {
+        let mut put = PutObject::new("bucket", "key", "a");
+        set(&mut put, "attachment; filename=\"é\"".into());
+        let error = put.draft(&service(|_| {})).unwrap_err();
+        assert_eq!(error.kind(), Kind::InvalidInput);
+        assert!(error.to_string().contains(&format!("header {name} is not ASCII")), "{error}");
+        let mut put = PutObject::new("bucket", "key", "a");
+        set(&mut put, "attachment; filename*=UTF-8''%C3%A9".into());
+        put.draft(&service(|_| {})).unwrap();
+    }
 }

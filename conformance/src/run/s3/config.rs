@@ -73,7 +73,8 @@ impl Client {
         if let Some(provider) = &self.provider {
             config.quirks = Quirks::of(provider)?;
         }
-        // The SDKs send no Content-MD5 of their own accord, to no server.
+        // The SDKs send no Content-MD5 of their own accord, to no server and for no lock.
+        config.quirks.locks_need_digest = false;
         config.quirks.content_md5_preferred = false;
         let checksum = &mut config.checksum;
         checksum.enable_data_integrity_protection = self.enable_data_integrity_protection;

@@ -59,6 +59,7 @@ impl Operation for CreateMultipartUpload {
             .flag("uploads")
             .announce(&self.overrides, self.checksum_algorithm, self.checksum_type)
             .with(&self.properties)
+            .parts_of_locked()
             .with(&self.common)
             .finish()
     }

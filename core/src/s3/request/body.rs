@@ -10,6 +10,7 @@ use crate::checksum::{
 use crate::error::Error;
 use crate::http::{Body, BodyChecksum, Encoding, Framing, Payload};
 use crate::s3::config::PayloadSigning;
+use crate::s3::negotiation::Refused;
 use crate::s3::request::Request;
 use crate::xml::Writer;
 
@@ -83,10 +84,13 @@ impl Request<'_> {
             && options.algorithm.is_none()
             && self.takes_md5(need);
         match self.plan.policy.decide(need, options.algorithm, supplied) {
-            Decision::None if !supplied && !never && self.needs_digest() => match md5 {
-                true => self.stamp(Algorithm::Md5, CONTENT_MD5),
-                false => self.flexible(self.plan.policy.algorithm),
-            },
+            Decision::None if !supplied && !never && self.needs_digest() => {
+                // Every server takes it, for a part too, whatever its upload announced.
+                match Algorithm::Md5.is_available() {
+                    true => self.stamp(Algorithm::Md5, CONTENT_MD5),
+                    false => self.flexible(self.plan.policy.algorithm),
+                }
+            }
             Decision::None => {}
             Decision::Flexible(_) if md5 => self.stamp(Algorithm::Md5, CONTENT_MD5),
             Decision::ContentMd5 => self.stamp(Algorithm::Md5, CONTENT_MD5),
@@ -121,10 +125,26 @@ impl Request<'_> {
             || self.service.negotiated().replaces_checksum(required)
     }
 
-    /// Whether the bytes of an object need a digest whatever the policy says: the server refused
-    /// others in this bucket without one.
-    fn needs_digest(&self) -> bool {
-        self.plan.streaming && self.service.negotiated().needs_digest(&self.plan.bucket)
+    /// Whether the bytes of an object need a digest whatever the policy says: the object gets a lock
+    /// ("Uploading objects to an Object Lock enabled bucket", Amazon S3 User Guide), or the server
+    /// refused others in this bucket without one.
+    fn needs_digest(&mut self) -> bool {
+        self.plan.streaming
+            && (self.is_locked() || self.service.negotiated().needs_digest(&self.plan.bucket))
+    }
+
+    /// Remembers that the parts of an upload with a lock need a digest.
+    pub(in crate::s3) fn parts_of_locked(&mut self) -> &mut Self {
+        if self.is_locked() {
+            self.service.negotiated().remember(Refused::MissingDigest, &self.plan.bucket);
+        }
+        self
+    }
+
+    fn is_locked(&mut self) -> bool {
+        let needs = self.service.config().quirks.locks_need_digest;
+        let headers = &self.draft().head.headers;
+        needs && headers.keys().any(|name| name.as_str().starts_with("x-amz-object-lock-"))
     }
 
     /// Sets the algorithm and type of the object's checksum; nothing where

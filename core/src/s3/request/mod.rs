@@ -220,7 +220,23 @@ impl<'a> Request<'a> {
     /// The first parameter that is invalid.
     pub(super) fn finish(&mut self) -> Result<Box<Draft>, Error> {
         self.plan_payload();
+        self.refuse_other_alphabets();
         self.take_draft()
+    }
+
+    /// Refuses header values that are not ASCII: the signature of such a request can't be verified,
+    /// because HTTP does not say which characters the bytes are.
+    fn refuse_other_alphabets(&mut self) {
+        let headers = &self.draft().head.headers;
+        let found = headers.iter().find(|(_, value)| !value.as_bytes().is_ascii());
+        if let Some(name) = found.map(|(name, _)| name.clone()) {
+            let what = format!("the value of header {name} is not ASCII");
+            self.fail(
+                Error::invalid_input(what).with_hint(
+                    "encode it: a file name as `filename*=UTF-8\'\'%C3%A9.txt` (RFC 8187)",
+                ),
+            );
+        }
     }
 }
 
