@@ -578,3 +578,44 @@ fn an_upload_that_is_gone_when_it_is_gone_on_with_may_have_been_completed() {
     assert!(error.outcome_unknown() && error.is_not_found(), "{error}");
     assert!(error.look_at().is_some_and(|look_at| look_at.contains("bucket/key")), "{error}");
 }
+
+/// The process that looks at the object last ends before it is answered.
+#[test]
+fn an_upload_whose_outcome_is_unknown_keeps_its_checkpoint() {
+    let mut server = Server::new(&[lost()], lost());
+    let first = run(&mut server, aws);
+    assert!(first.result.unwrap_err().outcome_unknown());
+    assert!(!server.open);
+    let checkpoint = first.pump.machine().checkpoint().unwrap();
+    server.there = shown(LENGTH, &ours());
+    let source = UploadSource::Seekable(LENGTH as u64);
+    let again = S3Upload::resume(checkpoint.clone(), source, options(), service(aws), 2).unwrap();
+    assert_eq!(again.checkpoint(), Some(checkpoint), "before anything is sent");
+    let run = Sim::new(again).source(object(LENGTH)).run(|head, body| server.answer(head, body));
+    assert!(run.result.unwrap().recovered);
+    assert_eq!(run.pump.machine().checkpoint(), None);
+    // A look that is answered settles it.
+    let known = self::run(&mut Server::new(&[lost()], Answer::new(404)), aws);
+    assert!(!known.result.unwrap_err().outcome_unknown());
+    assert_eq!(known.pump.machine().checkpoint(), None);
+}
+
+/// The checkpoint is older than the completion.
+#[test]
+fn a_resumed_upload_that_can_not_be_listed_may_have_been_completed() {
+    let keeps = UploadOptions { on_failure: OnFailure::Keep, concurrency: 1, ..options() };
+    let mut server = Server::new(&[lost()], Answer::new(404));
+    let first = Sim::new(upload(|_| {}, keeps.clone()))
+        .source(object(LENGTH))
+        .cancel_at(Duration::from_millis(15), OnFailure::Keep)
+        .run(|head, body| server.answer(head, body));
+    let checkpoint = first.pump.machine().checkpoint().unwrap();
+    assert_eq!(checkpoint.parts.len(), 1);
+    let source = UploadSource::Seekable(LENGTH as u64);
+    let resumed = S3Upload::resume(checkpoint, source, keeps, service(|_| {}), 2).unwrap();
+    let run =
+        Sim::new(resumed).source(object(LENGTH)).run(|_, _| Answer::error(403, "AccessDenied"));
+    let error = run.result.unwrap_err();
+    assert!(error.outcome_unknown(), "{error}");
+    assert_eq!(run.requests.len(), 1, "{:?}", run.requests);
+}

@@ -195,7 +195,8 @@ impl S3Upload {
     }
 
     /// Returns the data to resume the upload in another process; `None` before the server has
-    /// returned an upload id, and for an object that is sent in one request.
+    /// returned an upload id, and for an object that is sent in one request. A resumed upload has
+    /// the data that it was resumed from.
     pub fn checkpoint(&self) -> Option<Checkpoint> {
         self.job.checkpoints.latest()
     }

@@ -197,18 +197,21 @@ impl Multipart {
             self.possible.push(late);
         }
         self.is_gone = true;
-        self.job.checkpoints.end();
         self.phase = Phase::Over;
-        if self.restarting.take().is_some() && self.failure.is_none() {
+        let restarts = self.restarting.take().is_some() && self.failure.is_none();
+        let unknown = self.failure.as_ref().is_some_and(Error::outcome_unknown);
+        if unknown && self.upload_id.is_some() {
+            // Now nothing can complete the upload any more, so a HEAD settles the outcome. Until
+            // then the next process needs the checkpoint for that.
+            self.phase = self.check();
+            return;
+        }
+        self.job.checkpoints.end();
+        if restarts {
             self.upload_id = None;
             (self.aborts, self.is_gone) = (0, false);
             self.flight.restart();
             self.phase = Phase::Create(Box::new(create(&self.job, &self.service)));
-            return;
-        }
-        if self.failure.as_ref().is_some_and(Error::outcome_unknown) && self.upload_id.is_some() {
-            // Now nothing can complete the upload any more, so a HEAD settles the outcome.
-            self.phase = self.check();
         }
     }
 
@@ -217,20 +220,22 @@ impl Multipart {
     /// decides.
     pub(super) fn gone_before(&mut self, error: Error) -> Phase {
         self.is_gone = true;
-        if self.unlisted(error) { self.check() } else { Phase::Over }
+        if self.unlisted(error) {
+            return self.check();
+        }
+        // No process can tell what came of it.
+        self.job.checkpoints.end();
+        Phase::Over
     }
 
     /// Returns whether the checkpoint has all parts of an upload that cannot be listed: the process
     /// that wrote the checkpoint may have completed the upload.
     pub(super) fn unlisted(&mut self, error: Error) -> bool {
         self.flight.stored = std::mem::take(&mut self.known);
-        let length = self.flight.plan.length();
-        let all = length == Some(self.flight.size());
+        let all = self.flight.plan.length() == Some(self.flight.size());
         let (bucket, key) = (&self.job.bucket, &self.job.key);
-        let error = match all || length.is_none() || self.is_gone {
-            true => error.with_outcome_unknown(format!("the object {bucket}/{key}")),
-            false => error,
-        };
+        // The checkpoint may be older than the completion.
+        let error = error.with_outcome_unknown(format!("the object {bucket}/{key}"));
         self.failure.get_or_insert(error);
         all
     }
@@ -284,6 +289,10 @@ impl Multipart {
     /// the one that was sent, the upload has succeeded.
     pub(super) fn checked(&mut self, head: Result<ObjectHead, Error>) -> Option<Uploaded> {
         self.phase = Phase::Over;
+        if self.is_gone && head.as_ref().map_or_else(Error::is_not_found, |_| true) {
+            // Another look would tell the same.
+            self.job.checkpoints.end();
+        }
         let proof = match &head {
             Ok(head) => self.evidence().weigh(head, &self.service.config().quirks),
             Err(error) if error.is_not_found() => Proof::Another,

@@ -164,6 +164,7 @@ impl Multipart {
     ) -> Self {
         job.algorithm = checkpoint.algorithm;
         job.checksum_type = checkpoint.checksum_type;
+        job.checkpoints.begin(Some(checkpoint.clone()));
         let known = checkpoint.parts.into_iter().map(|(number, part)| {
             let checksum = part.checksum.zip(job.algorithm);
             let checksum =
@@ -310,7 +311,7 @@ impl Machine for Multipart {
                             self.phase = Phase::Parts;
                         }
                         Err(error) => {
-                            self.failure.get_or_insert(error);
+                            self.unlisted(error);
                             self.phase = Phase::Over;
                         }
                     },
