@@ -193,7 +193,7 @@ impl<S: Service> Client<S> {
         Items { client: self.clone(), pages: Pages::new(first), ready: Vec::new().into_iter() }
     }
 
-    /// Waits, for `deadline` at most, until all runs whose [`Reader`] was dropped before their end
+    /// Waits, for `deadline` at most, until all runs whose [`Reader`](crate::Reader) was dropped before their end
     /// have cleaned up. Returns the leftovers: what could not be removed, and what is not removed
     /// yet.
     ///

@@ -11,8 +11,8 @@
 //!                                  └──501, or a key that XML can't hold──▶ One, one after another
 //! ```
 //!
-//! A failed request ends the removal: [`deleted`](DeleteMany::deleted) and
-//! [`errors`](DeleteMany::errors) return what was removed until then, and what was not. An object
+//! A failed request ends the removal: [`deleted`](S3DeleteMany::deleted) and
+//! [`errors`](S3DeleteMany::errors) return what was removed until then, and what was not. An object
 //! that the server does not remove counts as an error, and the others are removed.
 
 use std::iter::Fuse;

@@ -36,7 +36,7 @@ pub struct Config {
     pub max_buffered_body: u64,
     /// The maximum size in bytes of a response body that is collected in memory: an object that
     /// GetObject returns, a listing, any document. 32 MiB by default. Some requests of
-    /// [`Download`](crate::machine::S3Download) have a limit of their own.
+    /// [`Download`](crate::task::s3::Download) have a limit of their own.
     pub collect_limit: usize,
     /// How often and after which delay failed attempts are repeated.
     pub retry_policy: RetryPolicy,

@@ -45,7 +45,7 @@ pub struct CheckpointPart {
 }
 
 /// A view of the newest checkpoint of an upload that a transport runs. Obtain it beforehand from
-/// [`Upload::checkpoints`](super::Upload::checkpoints), and read it at any time, also after the
+/// [`S3Upload::checkpoints`](super::S3Upload::checkpoints), and read it at any time, also after the
 /// upload has failed.
 #[derive(Debug)]
 pub struct Checkpoints<C = Checkpoint>(Arc<Mutex<Option<C>>>);

@@ -41,7 +41,7 @@ pub struct UploadOptions {
     /// The maximum number of parts in flight.
     pub concurrency: usize,
     /// The maximum number of bytes of parts in memory. As parts grow, first fewer are in flight,
-    /// then they stop growing; [`Upload::max_object_size`] returns the size of the largest object that is
+    /// then they stop growing; [`S3Upload::max_object_size`] returns the size of the largest object that is
     /// then possible.
     pub memory: u64,
     /// The limits of the service.

@@ -13,7 +13,7 @@ operation! {
     /// Retrieves an object. "GetObject", S3 API reference.
     ///
     /// The body is collected in memory, up to a [limit](Self::collect_limit), and validated there.
-    /// [`Download`](crate::machine::S3Download) streams objects of any size, and resumes after a lost
+    /// [`Download`](crate::task::s3::Download) streams objects of any size, and resumes after a lost
     /// connection.
     pub struct GetObject on object {
         /// The version ID; `None` selects the current version.

@@ -15,7 +15,7 @@ operation! {
     /// Stores an object of up to 5 GiB with one request. "PutObject", S3 API reference.
     ///
     /// For larger objects, sources of unknown length and uploads that survive a lost connection,
-    /// use [`Upload`](crate::machine::S3Upload).
+    /// use [`Upload`](crate::task::s3::Upload).
     ///
     /// Where the response is lost and the next attempt fails, a HEAD request finds out whether the
     /// stored object is the one that was sent, by its checksum or its ETag. Without proof the
