@@ -151,6 +151,13 @@ impl World {
                 self.wrong(format!("no end after {MOST_EVENTS} events"));
                 return true;
             }
+            // Before the completion, as in a transport. Every second schedule has a transport that
+            // was not asked for heads.
+            for head in std::mem::take(&mut self.sink.heads) {
+                for pump in pumps.iter_mut().filter(|_| self.asks_for_heads) {
+                    pump.opened(self.now, head.clone());
+                }
+            }
             if next == Some(at)
                 && let Some((index, done)) = self.happen()
                 && let (Some(pump), Some(place)) = (pumps.get_mut(index), places.get_mut(index))

@@ -1,6 +1,7 @@
 //! The caller's ends: the source of its bytes, and the sink for those it receives.
 
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
+use apus_core::http::Opened;
 use bytes::Bytes;
 
 /// The bytes of a caller.
@@ -21,6 +22,8 @@ pub(crate) struct Sink {
     pub(crate) bytes: Vec<u8>,
     /// Whether a byte was delivered twice.
     pub(crate) twice: bool,
+    /// Heads that no pump was given yet.
+    pub(crate) heads: Vec<Opened>,
     seen: Vec<bool>,
 }
 

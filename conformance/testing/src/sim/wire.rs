@@ -106,6 +106,7 @@ pub(super) fn receive(
         }
         exchange.respond(parts)
     };
+    sink.heads.extend(receiving.opened());
     let whole = reply.body.len();
     let (length, failure) = match cut {
         Some((share, failure)) => ((whole - 1) * usize::from(share) / 1000, failure),

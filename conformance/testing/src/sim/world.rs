@@ -55,6 +55,8 @@ pub(crate) struct World {
     pub(crate) met: Vec<(&'static str, Phase)>,
     pub(crate) record: Record,
     pub(super) chance: Chance,
+    /// Whether the transport passes on heads before their bodies.
+    pub(super) asks_for_heads: bool,
     pub(super) agenda: BTreeMap<(Duration, u64), (usize, Happening)>,
     sequence: u64,
 }
@@ -128,6 +130,7 @@ impl World {
             met: Vec::new(),
             record: Record::default(),
             chance: Chance::new(schedule.seed, "world"),
+            asks_for_heads: schedule.seed.is_multiple_of(2),
             agenda: BTreeMap::new(),
             sequence: 0,
         }
