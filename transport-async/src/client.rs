@@ -65,9 +65,9 @@ impl Transport {
     pub fn new(config: TransportConfig) -> Result<Self, Error> {
         Ok(Self(Arc::new(Shared {
             connector: Connector::new(&config)?,
-            pool: Arc::new(Pool::new(config.idle_age, config.idle_connections)),
+            pool: Arc::new(Pool::new(config.idle_connection, config.idle_connections)),
             keep: if config.reread { 0 } else { config.in_memory_part_limit },
-            expect_above: config.expect_above,
+            expect_above: config.expect_continue_above,
             user_agent: HeaderValue::try_from(config.user_agent)
                 .map_err(|_| Error::invalid_input("the user agent has a control character"))?,
         })))

@@ -21,11 +21,11 @@ use apus_host::tls::Tls;
 /// [`proxy_from_environment`](Self::proxy_from_environment).
 #[derive(Clone)]
 pub struct TransportConfig {
-    pub(crate) idle_age: Duration,
+    pub(crate) idle_connection: Duration,
     pub(crate) idle_connections: usize,
     pub(crate) in_memory_part_limit: u64,
     pub(crate) reread: bool,
-    pub(crate) expect_above: Option<u64>,
+    pub(crate) expect_continue_above: Option<u64>,
     pub(crate) user_agent: String,
     pub(crate) proxies: Proxies,
     #[cfg(feature = "tls")]
@@ -39,11 +39,11 @@ impl TransportConfig {
     /// at once.
     pub fn new() -> Self {
         Self {
-            idle_age: Duration::from_secs(15),
+            idle_connection: Duration::from_secs(15),
             idle_connections: 64,
             in_memory_part_limit: 64 << 20,
             reread: false,
-            expect_above: None,
+            expect_continue_above: None,
             user_agent: USER_AGENT.into(),
             proxies: Proxies::default(),
             #[cfg(feature = "tls")]
@@ -56,7 +56,7 @@ impl TransportConfig {
     /// connection that is being closed.
     #[must_use]
     pub fn idle_connection_timeout(mut self, timeout: Duration) -> Self {
-        self.idle_age = timeout;
+        self.idle_connection = timeout;
         self
     }
 
@@ -89,7 +89,7 @@ impl TransportConfig {
     /// respond, is not asked again. Default `None`, which never waits.
     #[must_use]
     pub fn expect_continue_above(mut self, bytes: Option<u64>) -> Self {
-        self.expect_above = bytes;
+        self.expect_continue_above = bytes;
         self
     }
 
@@ -237,12 +237,13 @@ impl Default for TransportConfig {
 impl fmt::Debug for TransportConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TransportConfig")
-            .field("idle_age", &self.idle_age)
+            .field("idle_connection", &self.idle_connection)
             .field("idle_connections", &self.idle_connections)
+            .field("user_agent", &self.user_agent)
+            .field("proxies", &self.proxies)
+            .field("expect_continue_above", &self.expect_continue_above)
             .field("in_memory_part_limit", &self.in_memory_part_limit)
             .field("reread", &self.reread)
-            .field("expect_above", &self.expect_above)
-            .field("proxies", &self.proxies)
             .finish_non_exhaustive()
     }
 }

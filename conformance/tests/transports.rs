@@ -1,0 +1,94 @@
+//! Both transports have the same types, methods and defaults, apart from what this table says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// Methods that one transport has alone, and why.
+const ALONE: [(&str, &str, &str, &str); 5] = [
+    ("async", "Source", "chunks", "a stream of pieces is a type of async programs"),
+    ("async", "Source", "http_body", "an `http_body::Body` is polled"),
+    ("async", "Items", "next", "`Iterator::next` in the blocking transport"),
+    ("async", "PageStream", "next", "`Iterator::next` in the blocking transport"),
+    ("blocking", "CancelToken", "child", "a run takes one token; an async one takes several"),
+];
+
+/// The public methods of each type of a transport, as its sources declare them.
+fn methods(transport: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let sources =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../transport-{transport}/src"));
+    let mut methods: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in fs::read_dir(sources).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        let mut of = None;
+        for line in text.lines() {
+            if let Some(header) = line.strip_prefix("impl") {
+                of = own_type(header);
+            }
+            let declared = line.strip_prefix("    pub ").and_then(|rest| {
+                let rest = rest.strip_prefix("async ").unwrap_or(rest);
+                rest.strip_prefix("fn ")
+            });
+            if let (Some(of), Some(declared)) = (&of, declared) {
+                let name = declared.split(['(', '<']).next().unwrap();
+                methods.entry(of.clone()).or_default().insert(name.to_owned());
+            }
+        }
+    }
+    methods
+}
+
+/// The type of an `impl` block; `None` if it is the block of a trait.
+fn own_type(header: &str) -> Option<String> {
+    let mut depth = 0;
+    let generics = header.find(|char| {
+        depth += i32::from(char == '<') - i32::from(char == '>');
+        depth == 0
+    })?;
+    let rest = header[generics..].trim_start_matches('>').trim_start();
+    if rest.contains(" for ") {
+        return None;
+    }
+    let name: String = rest.chars().take_while(|char| char.is_alphanumeric()).collect();
+    (!name.is_empty()).then_some(name)
+}
+
+#[test]
+fn both_have_the_same_methods() {
+    let (blocking, hyper) = (methods("blocking"), methods("async"));
+    for known in ["Client", "ClientBuilder", "Run", "Source", "Sink", "Stores", "TransportConfig"] {
+        assert!(blocking[known].len() > 4, "{known} is not read as it should be");
+    }
+    let names = blocking.keys().chain(hyper.keys()).collect::<BTreeSet<_>>();
+    let none = BTreeSet::new();
+    let mut alone = BTreeSet::new();
+    for name in names {
+        let of = |all: &BTreeMap<String, BTreeSet<String>>| all.get(name).unwrap_or(&none).clone();
+        let (left, right) = (of(&blocking), of(&hyper));
+        alone.extend(left.difference(&right).map(|one| ("blocking", name.clone(), one.clone())));
+        alone.extend(right.difference(&left).map(|one| ("async", name.clone(), one.clone())));
+    }
+    let listed = ALONE.map(|(transport, of, method, _)| (transport, of.into(), method.into()));
+    assert_eq!(alone, BTreeSet::from(listed));
+}
+
+#[test]
+fn both_have_the_same_defaults() {
+    let fields = |debug: String| -> BTreeMap<String, String> {
+        let lines =
+            debug.lines().filter(|line| line.starts_with("    ") && !line.starts_with("     "));
+        let fields = lines.filter_map(|line| line.trim().trim_end_matches(',').split_once(": "));
+        fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    };
+    let mut blocking = fields(format!("{:#?}", apus_blocking::TransportConfig::new()));
+    let mut hyper = fields(format!("{:#?}", apus_async::TransportConfig::new()));
+    // ureq reads no response before the body is sent, so that only `100 Continue` spares the body of
+    // a request that is refused. hyper reads it at once.
+    let waits = [&mut blocking, &mut hyper].map(|config| config.remove("expect_continue_above"));
+    assert_eq!(waits, [Some("Some(".to_owned()), Some("None".to_owned())]);
+    for config in [&mut blocking, &mut hyper] {
+        config.remove("tls");
+        assert_eq!(config["in_memory_part_limit"], "67108864");
+    }
+    assert_eq!(blocking, hyper);
+}
