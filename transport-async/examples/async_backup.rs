@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example async_backup` runs against a server in memory.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
+
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;

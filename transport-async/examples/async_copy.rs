@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example async_copy` runs against a server in memory.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
+
 use apus_async::s3::{self, CreateBucket, DeleteMany, ServerCopy};
 use apus_async::{Client, Keys};
 use apus_testing::server::{FaultyS3, S3Model};

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example async_download` runs against a server in memory.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
+
 use apus_async::s3::{self, Download};
 use apus_async::{Client, Keys, Sink};
 use apus_testing::server::{FaultyS3, S3Model};

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example async_presign` runs against a server in memory.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example async_swift` runs against a Keystone and a Swift in memory.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
+
 use apus_async::keystone::{Domain, Scope, Session, User};
 use apus_async::swift::{Delete, Download, GetContainer, PutContainer, Upload};
 use apus_async::{Client, Sink, swift};

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example async_upload` runs against a server in memory.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
+
 use std::fs::{self, File};
 
 use apus_async::s3::{self, PutObject, Upload};

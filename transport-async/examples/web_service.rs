@@ -5,6 +5,8 @@
 //! `cargo run --example web_service` runs against a server in memory, sends itself one request of
 //! each kind, and ends. With the argument `serve` it serves until it is stopped.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
+
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -26,7 +28,7 @@ type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + 
 
 /// The body of a response: the bytes of a download, or a text.
 enum Payload {
-    Object(Reader<Downloaded>),
+    Object(Box<Reader<Downloaded>>),
     Text(Option<Bytes>),
 }
 
@@ -106,7 +108,7 @@ async fn handle(
                 };
                 response = response.header(header::CONTENT_LENGTH, span.end - span.start);
             }
-            Ok(response.body(Payload::Object(reader))?)
+            Ok(response.body(Payload::Object(Box::new(reader)))?)
         }
         _ => Ok(text(StatusCode::METHOD_NOT_ALLOWED, "GET or PUT\n")),
     }

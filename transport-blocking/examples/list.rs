@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example list` runs against a server in memory.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
+
 use apus_blocking::s3::{self, ListObjectsV2};
 use apus_blocking::{Client, Keys};
 use apus_testing::server::{FaultyS3, S3Model};

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example swift` runs against a Keystone and a Swift in memory.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
+
 use apus_blocking::keystone::{Domain, Scope, Session, User};
 use apus_blocking::swift::{Delete, Download, GetContainer, PutContainer, Upload};
 use apus_blocking::{Client, Sink, swift};

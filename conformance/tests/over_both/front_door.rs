@@ -1,5 +1,7 @@
 //! The calls that a program begins with, as it writes them.
 
+#![allow(clippy::while_let_on_iterator, reason = "a stream of the async transport has no `for`")]
+
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -143,6 +145,12 @@ fn a_download_without_an_object_does_not_open(via: Via) {
     assert!(error.is_not_found(), "{error}");
 }
 
+/// Replaces the object while a download of it is open.
+fn replace(server: &FaultyS3, bytes: bytes::Bytes) {
+    let mut model = server.model();
+    *model = std::mem::take(&mut *model).with_object("bucket", "key", bytes);
+}
+
 fn another_object_in_the_place_of_the_opened_one_is_an_error(via: Via) {
     let bytes = pattern(200_000);
     let model = S3Model::new().with_bucket("bucket").with_object("bucket", "key", bytes.clone());
@@ -158,9 +166,7 @@ fn another_object_in_the_place_of_the_opened_one_is_an_error(via: Via) {
         let _ = transport::TransportConfig::new();
         let (head, reader) = wait!(client.run(Download::new("bucket", "key")).open()).unwrap();
         assert_eq!(head.size, Some(200_000));
-        let mut model = server.model();
-        *model = std::mem::take(&mut *model).with_object("bucket", "key", pattern(199_000));
-        drop(model);
+        replace(&server, pattern(199_000));
         wait!(reader.finish()).map(|_| ()).unwrap_err()
     });
     assert_eq!(error.kind(), apus_core::Kind::Integrity, "{error}");

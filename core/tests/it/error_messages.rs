@@ -61,6 +61,7 @@ fn messages_are_those_of_the_file() {
     compare(&all.0);
 }
 
+#[allow(clippy::disallowed_methods, reason = "the messages are compared with a file")]
 fn compare(now: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/error_messages.txt");
     if std::env::var_os("APUS_BLESS").is_some() {

@@ -344,7 +344,8 @@ fn a_refusal_that_a_setting_would_help_names_the_setting() {
 // request.
 #[test]
 fn a_header_in_another_alphabet_is_refused_by_its_name() {
-    let set: [(&str, fn(&mut PutObject, String)); 4] = [
+    type Set = fn(&mut PutObject, String);
+    let set: [(&str, Set); 4] = [
         ("content-disposition", |put, text| put.properties.content_disposition = Some(text)),
         ("content-type", |put, text| put.properties.content_type = Some(text)),
         ("cache-control", |put, text| put.properties.cache_control = Some(text)),
