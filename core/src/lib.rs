@@ -12,7 +12,8 @@
 //!   [drafts](contract::Operation) a request and parses its response. With
 //!   [`credentials::Credentials`] to sign, it is enough to send requests with your own HTTP client.
 //! - **A machine** ([`machine::Call`], [`machine::S3Upload`], [`machine::S3Download`], …): a state
-//!   machine of one or more operations, driven through a [`machine::Pump`].
+//!   machine of one or more operations, driven through a [`machine::Pump`]. A [`task`] is a machine
+//!   as plain data.
 //! - **A transport**: a loop around the pump that performs the exchanges.
 //!
 //! # The loop

@@ -19,7 +19,7 @@
 //! use std::sync::Arc;
 //!
 //! use apus_core::credentials::Credentials;
-//! use apus_core::machine::{Auth, Upload, UploadOptions, UploadSource};
+//! use apus_core::machine::{Auth, S3Upload, UploadOptions, UploadSource};
 //! use apus_core::s3::{BaseUrl, Config, EndpointConfig, Service};
 //! use apus_core::sign::Keys;
 //! use apus_testing::server::{Ending, Fault, Operation, Plan, S3Model};
@@ -35,7 +35,7 @@
 //! let endpoint = EndpointConfig::custom(BaseUrl::parse("http://s3.test")?, "us-east-1");
 //! let service = Arc::new(Service::new(Config::new(endpoint))?);
 //! let source = UploadSource::Seekable(20 << 20);
-//! let upload = Upload::new("images", "disk.img", source, UploadOptions::default(), service, 1)?;
+//! let upload = S3Upload::new("images", "disk.img", source, UploadOptions::default(), service, 1)?;
 //! let auth = Auth::new(Credentials::new(Keys::new("ACCESS_KEY", "SECRET_KEY")));
 //! let uploaded = sim.run(upload, vec![auth])?;
 //!
