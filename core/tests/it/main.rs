@@ -100,6 +100,7 @@ mod swift_lagging_download;
 mod swift_lagging_upload;
 #[cfg(feature = "swift")]
 mod swift_lost_answers;
+#[cfg(all(feature = "swift", feature = "serde"))]
 mod swift_resume;
 #[cfg(feature = "swift")]
 mod swift_store;
