@@ -120,7 +120,7 @@ impl Completion {
 
     /// Removes the outermost level of the ticket, and returns it: the number of the machine that
     /// the completion is for.
-    pub(crate) fn route(&mut self) -> Option<u32> {
+    pub fn route(&mut self) -> Option<u32> {
         let (number, inner) = self.draft.ticket.split()?;
         self.draft.ticket = inner;
         Some(number)

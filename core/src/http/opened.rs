@@ -35,7 +35,7 @@ impl Opened {
 
     /// Removes the outermost level of the ticket, and returns it: the number of the machine that
     /// the head is for.
-    pub(crate) fn route(&mut self) -> Option<u32> {
+    pub fn route(&mut self) -> Option<u32> {
         let (number, inner) = self.ticket.split()?;
         self.ticket = inner;
         Some(number)

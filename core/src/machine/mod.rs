@@ -2,7 +2,7 @@
 
 mod call;
 mod cleanups;
-pub(crate) mod compose;
+pub mod compose;
 mod copy;
 mod delete_many;
 mod delete_prefix;
