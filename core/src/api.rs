@@ -17,8 +17,8 @@ pub mod s3 {
 pub mod swift {
     pub use crate::machine::{
         Checkpoints, DownloadOptions, LargeObject, SegmentsIn, SwiftCheckpoint, SwiftDeleteOptions,
-        SwiftDeleted, SwiftDownloaded, SwiftUploadOptions, SwiftUploaded,
+        SwiftDeleted, SwiftDeletedMany, SwiftDownloaded, SwiftUploadOptions, SwiftUploaded,
     };
     pub use crate::swift::*;
-    pub use crate::task::swift::{Delete, Download, Upload};
+    pub use crate::task::swift::{Delete, DeleteMany, Download, Upload};
 }

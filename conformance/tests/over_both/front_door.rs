@@ -6,12 +6,16 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apus_conformance::server::{Ending, Fault, FaultyS3, Operation, Plan, S3Model};
+use apus_conformance::server::{
+    EmbeddedOpenStack, Ending, Fault, FaultyS3, OpenStackModel, Operation, Plan, S3Model,
+};
 use apus_core::Error;
 use apus_core::api::s3::{
     self, CreateBucket, DeleteMany, Download, GetObject, HeadObject, ListObjectsV2, PutObject,
     ServerCopy, Upload,
 };
+use apus_core::api::swift::{self, HeadContainer, PutContainer};
+use apus_core::keystone::{Domain, Scope, Session, User};
 use apus_core::retry::RetryPolicy;
 use apus_core::sign::Keys;
 use tokio::io::AsyncReadExt;
@@ -30,6 +34,7 @@ both! {
     a_prefix_is_deleted,
     an_upload_without_a_source_is_an_error,
     a_path_is_written_completely_or_not_at_all,
+    a_prefix_of_swift_objects_is_deleted_with_their_segments,
 }
 
 fn server(model: S3Model) -> FaultyS3 {
@@ -270,4 +275,52 @@ fn a_path_is_written_completely_or_not_at_all(via: Via) {
         assert!(error.is_denied(), "{error}");
     });
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+fn a_prefix_of_swift_objects_is_deleted_with_their_segments(via: Via) {
+    let server = EmbeddedOpenStack::start(OpenStackModel::new()).unwrap();
+    let (user, project) = (User::named("demo", Domain::default_id()), "demo");
+    let scope = Scope::project_named(project, Domain::default_id());
+    let session = Session::password(&server.auth_url(), user, "demo-secret", scope).unwrap();
+    macro_rules! calls {
+        ($client:expr, |$call:ident| $wait:expr) => {{
+            let client = $client.unwrap();
+            macro_rules! wait {
+                ($made:expr) => {{
+                    let $call = $made;
+                    $wait
+                }};
+            }
+            wait!(client.call(PutContainer::new("images"))).unwrap();
+            for (name, length) in [("logs/a", 10), ("logs/large", 3 << 20), ("other", 10)] {
+                let upload = swift::Upload::new("images", name);
+                let upload = upload.threshold(1 << 20).segment_size(1 << 20);
+                wait!(client.run(upload).body(pattern(length)).send()).unwrap();
+            }
+            let error = wait!(client.run(swift::DeleteMany::prefix("images", "")).send());
+            assert!(error.unwrap_err().to_string().contains("`all`"));
+            let delete = swift::DeleteMany::prefix("images", "logs/");
+            let done = wait!(client.run(delete).send()).unwrap();
+            assert_eq!((done.deleted, done.missing, done.errors.len()), (5, 0, 0));
+            let delete = swift::DeleteMany::new("images", ["other", "none"]);
+            let done = wait!(client.run(delete).send()).unwrap();
+            assert_eq!((done.deleted, done.missing, done.errors.len()), (1, 1, 0));
+            for container in ["images", "images_segments"] {
+                let head = wait!(client.call(HeadContainer::new(container))).unwrap();
+                assert_eq!(head.object_count, Some(0), "{container}");
+            }
+        }};
+    }
+    match via {
+        Via::Blocking => {
+            calls!(apus_blocking::Client::new(swift::Service::default(), session), |call| call);
+        }
+        Via::Async => {
+            let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+            runtime.unwrap().block_on(async {
+                let client = apus_async::Client::new(swift::Service::default(), session);
+                calls!(client, |call| call.await);
+            });
+        }
+    }
 }

@@ -32,7 +32,9 @@ pub use self::grant_only::GrantOnly;
 pub use self::pump::{Auth, Event, Observer, Pump, Turn, observe_both};
 pub use self::rate_limit::RateLimits;
 #[cfg(feature = "swift")]
-pub use self::swift_delete::{SwiftDelete, SwiftDeleteOptions, SwiftDeleted};
+pub use self::swift_delete::{
+    SwiftDelete, SwiftDeleteMany, SwiftDeleteOptions, SwiftDeleted, SwiftDeletedMany,
+};
 #[cfg(feature = "swift")]
 pub use self::trust_scoped::{Delegation, TrustOutcome, TrustScoped, TrustUse};
 pub use self::upload::{

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::http::{ByteRange, Conditions};
 use crate::machine::{
     Checkpoints, DownloadOptions, LargeObject, SegmentsIn, SwiftCheckpoint, SwiftDelete,
-    SwiftDeleteOptions, SwiftDownload, SwiftUpload, SwiftUploadOptions,
+    SwiftDeleteMany, SwiftDeleteOptions, SwiftDownload, SwiftUpload, SwiftUploadOptions,
 };
 use crate::swift::{GetObject, Service};
 
@@ -285,5 +285,94 @@ impl IntoMachine<Service> for Delete {
         let Self { container, object, options, auth } = self;
         let (service, seed) = (Arc::clone(start.service), start.seed);
         Ok(Box::new(SwiftDelete::new(container, object, service, options, seed).with_auth(auth)))
+    }
+}
+
+/// Removes many objects, each with its segments: [named ones](Self::new), or
+/// [those whose names begin with a prefix](Self::prefix).
+///
+/// ```
+/// use apus_core::api::swift::DeleteMany;
+///
+/// let logs = DeleteMany::prefix("container", "logs/");
+/// # let _ = logs;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a task does nothing before a client runs it"]
+pub struct DeleteMany {
+    container: String,
+    which: Which,
+    options: SwiftDeleteOptions,
+    auth: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Which {
+    Named(Vec<String>),
+    Prefix(String, bool),
+}
+
+impl DeleteMany {
+    /// Removes these objects.
+    pub fn new(container: impl Into<String>, names: impl IntoIterator<Item: Into<String>>) -> Self {
+        Self::of(container, Which::Named(names.into_iter().map(Into::into).collect()))
+    }
+
+    /// Removes all objects whose names begin with `prefix`, as they are listed now: objects that
+    /// appear meanwhile are not removed. An empty prefix is an error without [`all`](Self::all).
+    pub fn prefix(container: impl Into<String>, prefix: impl Into<String>) -> Self {
+        Self::of(container, Which::Prefix(prefix.into(), false))
+    }
+
+    /// Permits an empty prefix, which removes every object of the container.
+    pub fn all(mut self) -> Self {
+        if let Which::Prefix(_, all) = &mut self.which {
+            *all = true;
+        }
+        self
+    }
+
+    fn of(container: impl Into<String>, which: Which) -> Self {
+        let options = SwiftDeleteOptions::default();
+        Self { container: container.into(), which, options, auth: 0 }
+    }
+
+    /// Replaces all options.
+    pub fn options(self, options: SwiftDeleteOptions) -> Self {
+        Self { options, ..self }
+    }
+
+    /// Sets how many objects are removed at once.
+    pub fn concurrency(mut self, objects: usize) -> Self {
+        self.options.concurrency = objects;
+        self
+    }
+
+    /// Uses the authenticator at this position of the client's list. The default is the first, 0.
+    pub fn with_auth(self, auth: usize) -> Self {
+        Self { auth, ..self }
+    }
+}
+
+impl IntoMachine<Service> for DeleteMany {
+    type Machine = Box<SwiftDeleteMany>;
+
+    fn into_machine(self, start: Start<'_, Service>) -> Result<Box<SwiftDeleteMany>, Error> {
+        let Self { container, which, options, auth } = self;
+        let (service, seed) = (Arc::clone(start.service), start.seed);
+        let delete = match which {
+            Which::Named(names) => SwiftDeleteMany::new(container, names, service, options, seed),
+            Which::Prefix(prefix, all) if !prefix.is_empty() || all => {
+                SwiftDeleteMany::prefix(container, prefix, service, options, seed)
+            }
+            Which::Prefix(..) => {
+                let what = format!(
+                    "an empty prefix removes every object of the container {container}: call \
+                     `all` to do so"
+                );
+                return Err(Error::invalid_input(what));
+            }
+        };
+        Ok(Box::new(delete.with_auth(auth)))
     }
 }

@@ -16,6 +16,7 @@
 //! machine reads it before. Each object that the server could not remove is tried once more by
 //! itself, and named in the error if that fails too.
 
+mod many;
 mod removal;
 mod steps;
 
@@ -23,6 +24,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+pub use self::many::{SwiftDeleteMany, SwiftDeletedMany};
 use self::removal::{Name, Removal};
 use crate::contract::{Machine, OnFailure, Step};
 use crate::error::{Error, ExchangeError};
