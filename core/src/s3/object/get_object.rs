@@ -127,7 +127,7 @@ fn verdict(head: &ObjectHead, reply: &Reply, wanted: bool) -> Result<Validation,
     };
     let value = match declared {
         // Some servers leave out the number of parts.
-        Declared::FullObject(value) if head.checksum_type != Some(Type::Composite) => value,
+        Declared::FullObject(value) if !head.is_composite() => value,
         _ => return Ok(Validation::NotValidated(NotValidatedReason::Composite)),
     };
     // A range may be one part, with the checksum of the part or of all parts.

@@ -80,8 +80,7 @@ pub struct ObjectHead {
     pub accept_ranges: Option<String>,
     /// The checksums of the object.
     pub checksums: Vec<Declared>,
-    /// Whether the checksums are full-object or composite, where the server says; composite where it
-    /// does not say and the ETag is that of an object that was uploaded in parts.
+    /// Whether the checksums are full-object or composite, where the server says.
     pub checksum_type: Option<Type>,
 }
 
@@ -138,10 +137,13 @@ impl ObjectHead {
         }
         head.metadata = headers.items("x-amz-meta-");
         head.checksums = checksums(&headers);
-        if head.checksum_type.is_none() && head.is_of_parts() {
-            head.checksum_type = Some(Type::Composite);
-        }
         head
+    }
+
+    /// Whether the checksums are computed over the checksums of parts, or may be: where the server
+    /// does not say, if the ETag is that of an object that was uploaded in parts.
+    pub(crate) fn is_composite(&self) -> bool {
+        self.checksum_type.map_or_else(|| self.is_of_parts(), |told| told == Type::Composite)
     }
 
     /// Whether the ETag has the form of an object that was uploaded in parts, and there is a

@@ -36,7 +36,7 @@ pub(super) fn verdict(tally: &Tally, head: &ObjectHead) -> Result<Validation, Er
             return Err(differs(composite.algorithm(), &computed, &composite));
         }
         // A checksum over parts, without their number.
-        Some(Declared::FullObject(_)) if head.checksum_type == Some(Type::Composite) => {
+        Some(Declared::FullObject(_)) if head.is_composite() => {
             return Ok(Validation::NotValidated(NotValidatedReason::Composite));
         }
         Some(Declared::FullObject(value)) => value,
