@@ -14,7 +14,7 @@ use apus_core::credentials::Credentials;
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Completion, Exchange, Outgoing};
 use apus_core::machine::{
-    Auth, PartLimits, Pump, Turn, Upload, UploadOptions, UploadSource, Uploaded,
+    Auth, PartLimits, Pump, S3Upload, Turn, UploadOptions, UploadSource, Uploaded,
 };
 use apus_core::s3::{BaseUrl, Conditions, Config, EndpointConfig, Service};
 use arbitrary::Arbitrary;
@@ -95,7 +95,7 @@ fn run(case: &Case, completions: &mut u32) -> (Result<Uploaded, Error>, bool) {
         options.conditions = Conditions { if_none_match: Some("*".into()), ..options.conditions };
     }
     let source = UploadSource::Seekable(BYTES.len() as u64);
-    let upload = Upload::new("b", "k", source, options, service, 1).unwrap();
+    let upload = S3Upload::new("b", "k", source, options, service, 1).unwrap();
     let auth = Auth::new(Credentials::anonymous());
     let mut pump = Pump::new(upload, vec![auth], Waker::noop().clone());
     let (headers, proof) = shown(case);

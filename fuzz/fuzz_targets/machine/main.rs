@@ -142,7 +142,7 @@ impl Script {
                     ..DownloadOptions::default()
                 };
                 self.drive(0, || {
-                    Download::new(get.clone(), Arc::clone(&service), options.clone(), 7)
+                    S3Download::new(get.clone(), Arc::clone(&service), options.clone(), 7)
                 })
             }
             Subject::DeleteMany { keys, batch } => {
@@ -159,7 +159,7 @@ impl Script {
                 };
                 self.drive(0, || {
                     let service = Arc::clone(&service);
-                    DeleteMany::new("bucket", keys.clone(), service, options.clone(), 7)
+                    S3DeleteMany::new("bucket", keys.clone(), service, options.clone(), 7)
                 })
             }
             Subject::Copy { replaces } => {
@@ -173,7 +173,7 @@ impl Script {
                     limits: setup.limits(),
                     on_failure: setup.on_failure(),
                 };
-                self.drive(0, || ServerCopy::new(copy.clone(), options, Arc::clone(&service), 7))
+                self.drive(0, || S3Copy::new(copy.clone(), options, Arc::clone(&service), 7))
             }
         }
     }
@@ -222,7 +222,7 @@ impl Setup {
         source: UploadSource,
         resumes: bool,
         service: &Arc<Service>,
-    ) -> Result<Upload, Error> {
+    ) -> Result<S3Upload, Error> {
         let mut options = UploadOptions {
             threshold: self.threshold.get(),
             part_size: self.part_size.get(),
@@ -242,9 +242,9 @@ impl Setup {
         let service = Arc::clone(service);
         if resumes {
             let checkpoint = checkpoint(source, &options, &service)?;
-            return Upload::resume(checkpoint, source, options, service, 7);
+            return S3Upload::resume(checkpoint, source, options, service, 7);
         }
-        Upload::new("bucket", "key", source, options, service, 7)
+        S3Upload::new("bucket", "key", source, options, service, 7)
     }
 }
 
@@ -260,7 +260,7 @@ fn checkpoint(
 ) -> Result<Checkpoint, Error> {
     let options = UploadOptions { threshold: 0, ..options.clone() };
     let none = || Error::invalid_input("no multipart upload");
-    let upload = Upload::new("bucket", "key", source, options, Arc::clone(service), 7)?;
+    let upload = S3Upload::new("bucket", "key", source, options, Arc::clone(service), 7)?;
     let auth = Auth::new(Credentials::anonymous());
     let mut pump = Pump::new(upload, vec![auth], Waker::noop().clone());
     if let Some(window) = pump.stream_window() {

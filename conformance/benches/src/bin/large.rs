@@ -11,7 +11,7 @@ use apus_benches::server::{Server, serve_if_told};
 use apus_core::checksum::{Algorithm, Placement, Validation};
 use apus_core::http::Timeouts;
 use apus_core::machine::{
-    Auth, Download, DownloadOptions, Downloaded, Upload, UploadOptions, UploadSource,
+    Auth, DownloadOptions, Downloaded, S3Download, S3Upload, UploadOptions, UploadSource,
 };
 use apus_core::s3::{ByteRange, ChecksumOptions, GetObject, Service, UploadPart};
 use bytes::Bytes;
@@ -139,7 +139,7 @@ fn over_ureq(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
     report("download over ureq", &down, budget, bytes);
 }
 
-fn upload(bytes: &Bytes, service: &Arc<Service>, placement: Placement) -> Upload {
+fn upload(bytes: &Bytes, service: &Arc<Service>, placement: Placement) -> S3Upload {
     let options = UploadOptions {
         part_size: PART,
         concurrency: CONCURRENCY,
@@ -147,7 +147,7 @@ fn upload(bytes: &Bytes, service: &Arc<Service>, placement: Placement) -> Upload
         ..UploadOptions::default()
     };
     let source = UploadSource::Seekable(bytes.len() as u64);
-    Upload::new("bucket", "large", source, options, Arc::clone(service), 1).unwrap()
+    S3Upload::new("bucket", "large", source, options, Arc::clone(service), 1).unwrap()
 }
 
 fn checksum(placement: Placement) -> ChecksumOptions {
@@ -156,14 +156,14 @@ fn checksum(placement: Placement) -> ChecksumOptions {
     checksum
 }
 
-fn download(service: &Arc<Service>) -> Download {
+fn download(service: &Arc<Service>) -> S3Download {
     let get = GetObject { checksum_mode: true, ..GetObject::new("bucket", "large") };
     let options = DownloadOptions {
         range_size: PART,
         concurrency: CONCURRENCY,
         ..DownloadOptions::default()
     };
-    Download::new(get, Arc::clone(service), options, 1)
+    S3Download::new(get, Arc::clone(service), options, 1)
 }
 
 fn check(downloaded: Downloaded, bytes: &Bytes) {

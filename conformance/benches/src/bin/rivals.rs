@@ -12,7 +12,9 @@ use apus_benches::bare;
 use apus_benches::race::{Racer, argument, load, print, race};
 use apus_benches::server::{Server, serve_if_told};
 use apus_core::checksum::Algorithm;
-use apus_core::machine::{Auth, Download, DownloadOptions, Upload, UploadOptions, UploadSource};
+use apus_core::machine::{
+    Auth, DownloadOptions, S3Download, S3Upload, UploadOptions, UploadSource,
+};
 use apus_core::s3::{ChecksumOptions, Config, GetObject, PutObject, Service};
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, ResponseChecksumValidation};
 use aws_sdk_s3::primitives::ByteStream;
@@ -68,8 +70,10 @@ impl Clients {
         let config = apus_async::TransportConfig::new();
         let transport = apus_async::Transport::new(config).unwrap();
         let auth = Auth::new(bare::credentials());
-        let apus = apus_async::Client::with_transport(transport.clone(), service(server), auth.clone());
-        let apus_unsigned = apus_async::Client::with_transport(transport, bare::service(server), auth);
+        let apus =
+            apus_async::Client::with_transport(transport.clone(), service(server), auth.clone());
+        let apus_unsigned =
+            apus_async::Client::with_transport(transport, bare::service(server), auth);
         let config = apus_blocking::TransportConfig::new();
         let transport = apus_blocking::Transport::new(config).unwrap();
         let auth = Auth::new(bare::credentials());
@@ -320,7 +324,7 @@ fn downloads<'a>(clients: &'a Clients, runtime: &'a Runtime, size: u64) -> Vec<R
     ]
 }
 
-fn upload(service: &Arc<Service>, bytes: &Bytes, algorithm: Option<Algorithm>) -> Upload {
+fn upload(service: &Arc<Service>, bytes: &Bytes, algorithm: Option<Algorithm>) -> S3Upload {
     let checksum = ChecksumOptions { algorithm, ..ChecksumOptions::default() };
     let options = UploadOptions {
         part_size: PART as u64,
@@ -329,16 +333,16 @@ fn upload(service: &Arc<Service>, bytes: &Bytes, algorithm: Option<Algorithm>) -
         ..UploadOptions::default()
     };
     let source = UploadSource::Seekable(bytes.len() as u64);
-    Upload::new(BUCKET, LARGE, source, options, Arc::clone(service), 1).unwrap()
+    S3Upload::new(BUCKET, LARGE, source, options, Arc::clone(service), 1).unwrap()
 }
 
-fn download(service: &Arc<Service>) -> Download {
+fn download(service: &Arc<Service>) -> S3Download {
     let options = DownloadOptions {
         range_size: PART as u64,
         concurrency: CONCURRENCY,
         ..DownloadOptions::default()
     };
-    Download::new(GetObject::new(BUCKET, LARGE), Arc::clone(service), options, 1)
+    S3Download::new(GetObject::new(BUCKET, LARGE), Arc::clone(service), options, 1)
 }
 
 fn parts(bytes: &Bytes) -> impl Iterator<Item = Bytes> {
