@@ -163,7 +163,7 @@ fn an_application_credential_brings_its_scope_and_takes_none() {
         stage.call_as(token, "GET", "", &[], "").is(204);
         let refused = stage.create_trust(token, json!({})).is(403).json();
         let message = refused["error"]["message"].as_str().unwrap();
-        assert!(message.ends_with("TrustScoped tokens cannot manage trusts.."), "{message}");
+        assert!(message.ends_with("Delegated tokens cannot manage trusts.."), "{message}");
     }
     for scope in [
         json!({"project": {"id": stage.var("_PROJECT_ID")}}),

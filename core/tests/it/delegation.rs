@@ -132,7 +132,7 @@ fn a_role_that_the_user_does_not_have_is_not_delegated_tacitly() {
 
 #[test]
 fn where_no_trust_can_be_made_the_users_own_token_is_used_and_that_is_said() {
-    let refused = Answer::error(403, "Forbidden", "TrustScoped tokens cannot manage trusts.");
+    let refused = Answer::error(403, "Forbidden", "Delegated tokens cannot manage trusts.");
     let mut cloud = living(300);
     cloud.scripted.insert("POST /v3/OS-TRUST/trusts".into(), vec![refused]);
     let mut world = world(cloud, secs(300), Puts::new(5, 1), |_| {});
@@ -141,7 +141,7 @@ fn where_no_trust_can_be_made_the_users_own_token_is_used_and_that_is_said() {
     let TrustUse::OwnToken { why } = done.trust else { panic!("{:?}", done.trust) };
     assert_eq!(
         why.to_string(),
-        "CreateTrust: the server refused the request: 403 Forbidden: TrustScoped tokens cannot \
+        "CreateTrust: the server refused the request: 403 Forbidden: Delegated tokens cannot \
          manage trusts."
     );
     assert_eq!(told(&world), ["refused"]);

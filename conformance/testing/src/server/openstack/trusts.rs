@@ -55,7 +55,7 @@ impl OpenStackModel {
     pub(super) fn create_trust(&mut self, call: &Call<'_>) -> Answer {
         let caller = self.caller(call)?.clone();
         if caller.credential.is_some() {
-            return Err(reply::forbidden("TrustScoped tokens cannot manage trusts.").into());
+            return Err(reply::forbidden("Delegated tokens cannot manage trusts.").into());
         }
         let wanted = wanted(call)?;
         let text = |name: &str| wanted[name].as_str().unwrap_or_default().to_owned();
@@ -135,7 +135,7 @@ impl OpenStackModel {
         let caller = self.caller(call)?;
         let trust = self.named(call)?;
         if caller.credential.is_some() {
-            return Err(reply::forbidden("TrustScoped tokens cannot manage trusts.").into());
+            return Err(reply::forbidden("Delegated tokens cannot manage trusts.").into());
         }
         if caller.user_id != trust.trustor_user_id {
             return Err(reply::forbidden("identity:delete_trust").into());
