@@ -330,13 +330,16 @@ impl From<Vec<u8>> for Source {
 }
 
 impl From<tokio::fs::File> for Source {
-    /// A source of this file, as [`file`](Self::file); [`flush`](tokio::io::AsyncWriteExt::flush)
+    /// A source of this file, as [`file`](Self::file). Await all operations on it before, and
+    /// [`flush`](tokio::io::AsyncWriteExt::flush)
     /// it first if it was written to.
     fn from(file: tokio::fs::File) -> Self {
         match file.try_into_std() {
             Ok(file) => Self::file(file),
-            // An operation on it has not ended.
-            Err(file) => Self::stream(file),
+            Err(_) => {
+                let what = "an operation on the file has not ended";
+                Self::of(Kind::Unreadable(Arc::new(io::Error::other(what))))
+            }
         }
     }
 }

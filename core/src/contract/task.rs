@@ -40,7 +40,7 @@ impl<M: Machine, S> IntoMachine<S> for M {
 }
 
 /// An operation that lists in pages.
-pub trait Paged: Operation + Clone {
+pub trait Paged: Operation + Clone + PartialEq {
     /// What is listed.
     type Item;
 
@@ -69,12 +69,16 @@ pub trait Paged: Operation + Clone {
 pub struct Pages<O> {
     next: Option<O>,
     empty: u32,
+    /// An earlier request, and after how many more requests a later one takes its place.
+    mark: Option<O>,
+    left: u64,
+    stride: u64,
 }
 
 impl<O: Paged> Pages<O> {
     /// Starts with this page.
     pub fn new(first: O) -> Self {
-        Self { next: Some(first), empty: 0 }
+        Self { mark: Some(first.clone()), next: Some(first), empty: 0, left: 1, stride: 1 }
     }
 
     /// Returns the request for the next page; `None` after the last page or an error.
@@ -86,8 +90,8 @@ impl<O: Paged> Pages<O> {
     ///
     /// # Errors
     ///
-    /// Those of [`Paged::next_page`]; or more than 1,000 pages in a row were empty. Then there is
-    /// no next page.
+    /// Those of [`Paged::next_page`]; the pages repeat; or more than 1,000 pages in a row were empty.
+    /// Then there is no next page.
     pub fn advance(&mut self, page: &O::Output) -> Result<(), Error> {
         let Some(current) = self.next.take() else { return Ok(()) };
         self.empty = if O::is_empty(page) { self.empty.saturating_add(1) } else { 0 };
@@ -95,6 +99,16 @@ impl<O: Paged> Pages<O> {
         if next.is_some() && self.empty > MOST_EMPTY {
             let what = format!("the server sent {} empty pages in a row", self.empty);
             return Err(Error::invalid_response(what).in_operation(O::NAME));
+        }
+        if next.is_some() && next == self.mark {
+            let what = "the pages of the list repeat: it never ends";
+            return Err(Error::invalid_response(what).in_operation(O::NAME));
+        }
+        // Brent's algorithm: a circle of any length meets the mark, and one request is kept.
+        self.left -= 1;
+        if self.left == 0 {
+            self.stride = self.stride.saturating_mul(2);
+            (self.left, self.mark) = (self.stride, next.clone());
         }
         self.next = next;
         Ok(())

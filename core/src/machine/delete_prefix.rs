@@ -26,6 +26,7 @@ use crate::s3::{ListObjectVersions, ListObjectsV2, ObjectIdentifier, Service};
 #[derive(Debug)]
 pub struct S3DeletePrefix {
     bucket: String,
+    prefix: String,
     service: Arc<Service>,
     options: DeleteManyOptions,
     auth: usize,
@@ -64,7 +65,8 @@ impl S3DeletePrefix {
         options: DeleteManyOptions,
         seed: u64,
     ) -> Self {
-        let (bucket, prefix) = (bucket.into(), Some(prefix.into()));
+        let (bucket, wanted) = (bucket.into(), prefix.into());
+        let prefix = Some(wanted.clone());
         let common = options.common.clone();
         let pages = match versions {
             false => Kind::Objects(Pages::new(ListObjectsV2 {
@@ -80,6 +82,7 @@ impl S3DeletePrefix {
         };
         Self {
             bucket,
+            prefix: wanted,
             service,
             options,
             auth: 0,
@@ -114,6 +117,19 @@ impl S3DeletePrefix {
             }),
         }
         .unwrap_or(Phase::Over)
+    }
+
+    /// Returns an error if the server listed an object that was not asked for: nothing of such a
+    /// list is removed.
+    fn check(&self, objects: &[ObjectIdentifier]) -> Result<(), Error> {
+        match objects.iter().find(|object| !object.key.starts_with(&self.prefix)) {
+            None => Ok(()),
+            Some(other) => Err(Error::invalid_response(format!(
+                "the list of bucket {} contains {:?}, which does not begin with the prefix {:?}: \
+                 nothing of this page was removed",
+                self.bucket, other.key, self.prefix
+            ))),
+        }
     }
 
     fn remove(&mut self, objects: Vec<ObjectIdentifier>) -> Phase {
@@ -185,7 +201,7 @@ impl Machine for S3DeletePrefix {
                 },
                 Phase::Over => return Step::Wait(None),
             };
-            match listed {
+            match listed.and_then(|objects| self.check(&objects).map(|()| objects)) {
                 Err(error) => return self.finish(Some(error)),
                 Ok(objects) if objects.is_empty() || self.cancelled => self.phase = Phase::Next,
                 Ok(objects) => self.phase = self.remove(objects),

@@ -42,6 +42,7 @@ mod keystone_answers;
 mod keystone_session;
 #[cfg(feature = "swift")]
 mod leftovers;
+mod list_pages;
 mod location_classes;
 #[cfg(feature = "swift")]
 mod login_retries;

@@ -21,13 +21,15 @@ use crate::http::Completion;
 use crate::machine::Call;
 use crate::machine::compose::{nest, seed};
 use crate::now::{Now, Wait};
-use crate::swift::{Entry, GetContainer, Service};
+use crate::swift::{GetContainer, Service};
 
 /// Removes the named objects of a container, or all objects whose names begin with a prefix, each
 /// with its segments.
 #[derive(Debug)]
 pub struct SwiftDeleteMany {
     container: String,
+    /// What the names of listed objects begin with.
+    prefix: String,
     service: Arc<Service>,
     options: SwiftDeleteOptions,
     auth: usize,
@@ -80,7 +82,7 @@ impl SwiftDeleteMany {
     ) -> Self {
         let names = names.into_iter().map(Into::into).collect();
         let phase = Phase::Removing { names, slots: Vec::new() };
-        Self::of(container.into(), None, phase, service, options, seed)
+        Self::of((container.into(), String::new()), None, phase, service, options, seed)
     }
 
     /// Makes a removal of all objects whose names begin with `prefix`, as they are listed now.
@@ -91,13 +93,13 @@ impl SwiftDeleteMany {
         options: SwiftDeleteOptions,
         seed: u64,
     ) -> Self {
-        let container = container.into();
-        let list = GetContainer { prefix: Some(prefix.into()), ..GetContainer::new(&container) };
-        Self::of(container, Some(Pages::new(list)), Phase::Next, service, options, seed)
+        let (container, prefix) = (container.into(), prefix.into());
+        let list = GetContainer { prefix: Some(prefix.clone()), ..GetContainer::new(&container) };
+        Self::of((container, prefix), Some(Pages::new(list)), Phase::Next, service, options, seed)
     }
 
     fn of(
-        container: String,
+        (container, prefix): (String, String),
         pages: Option<Pages<GetContainer>>,
         phase: Phase,
         service: Arc<Service>,
@@ -105,7 +107,19 @@ impl SwiftDeleteMany {
         seed: u64,
     ) -> Self {
         let (done, error) = (SwiftDeletedMany::default(), None);
-        Self { container, service, options, auth: 0, seed, pages, phase, begun: 0, done, error }
+        Self {
+            container,
+            prefix,
+            service,
+            options,
+            auth: 0,
+            seed,
+            pages,
+            phase,
+            begun: 0,
+            done,
+            error,
+        }
     }
 
     /// Uses the authenticator at position `auth` of the pump's list. The default is the first, 0.
@@ -128,7 +142,17 @@ impl SwiftDeleteMany {
             if let Some(pages) = &mut self.pages {
                 pages.advance(&page)?;
             }
-            Ok(page.entries.iter().map(Entry::name).map(str::to_owned).collect())
+            let other = page.entries.iter().find(|entry| !entry.name().starts_with(&self.prefix));
+            if let Some(other) = other {
+                return Err(Error::invalid_response(format!(
+                    "the listing of container {} contains {:?}, which does not begin with the \
+                     prefix {:?}: nothing of this page was removed",
+                    self.container,
+                    other.name(),
+                    self.prefix
+                )));
+            }
+            Ok(page.objects().map(|object| object.name.clone()).collect())
         });
         self.phase = match names {
             Ok(names) => Phase::Removing { names, slots: Vec::new() },
