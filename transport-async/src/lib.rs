@@ -139,7 +139,7 @@
 //!   Client ── run: turn / complete ──▶ Pump, in the core
 //!                 │ Exchange
 //!                 ▼
-//!             exchange ──▶ link (one HTTP/1.1 connection) ──▶ wire (TCP, TLS)
+//!             exchange ──▶ http_connection (HTTP/1.1) ──▶ stream (TCP, TLS)
 //!              ▲    │        ▲
 //!       Source ┘    └▶ Sink  └ pool
 //! ```

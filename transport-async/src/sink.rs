@@ -3,7 +3,7 @@
 //! ```text
 //!  discard · memory · file  any range, at any time
 //!  path                     as file; a FIFO or a device as writer
-//!  writer                   in order, through a turnstile: an exchange whose range is next writes
+//!  writer                   in order, through an `OrderedWriter`: an exchange whose range is next writes
 //!                           as bytes arrive; others keep what they receive until it is their turn
 //! ```
 //!

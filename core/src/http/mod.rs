@@ -1,7 +1,7 @@
 //! One exchange: a request, with all that is needed to send it, and its response.
 //!
 //! ```text
-//!  Operation::draft     Authenticator::seal         a transport sends it     the head arrives
+//!  Operation::draft  Authenticator::seal     a transport sends it     the head arrives
 //!  ──────────────▶ Draft ─────────────▶ Exchange ──────────────────▶ ... ──────────────▶ Receiving
 //!                    ▲                     │ fail                                    finish │
 //!                    │                     ▼                                                ▼
