@@ -77,3 +77,21 @@ fn a_thousand_empty_pages_are_borne_and_no_more() {
         pages.advance(&output(keys, Some(&format!("token-{at}")))).unwrap();
     }
 }
+
+#[cfg(feature = "swift")]
+#[test]
+fn what_swift_lists_outside_of_the_prefix_is_not_deleted() {
+    use apus_core::machine::{SwiftDeleteMany, SwiftDeleteOptions};
+
+    use crate::support::swift::{Tokens, service};
+
+    let options = SwiftDeleteOptions::default();
+    let delete = SwiftDeleteMany::prefix("c", "logs/", service(), options, 7);
+    let run = Sim::with_auth(delete, Tokens::auth()).run(|head, _| {
+        assert_eq!(head.method, Method::GET, "nothing may be looked at or deleted");
+        Answer::new(200).body(r#"[{"name": "logs/1"}, {"name": "other"}]"#)
+    });
+    let error = run.result.unwrap_err();
+    assert_eq!(error.kind(), Kind::InvalidResponse);
+    assert!(error.to_string().contains("\"other\""), "{error}");
+}
