@@ -3,6 +3,7 @@
 
 mod certificates;
 mod doctor;
+mod environment;
 #[cfg(unix)]
 mod files;
 mod interrupted;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::keystone::identity::{Domain, Project};
 
 /// The scope of a token: one project, domain, system or trust, or none.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scope {
     /// The request names no scope. Keystone uses the user's default project, if there is one; an
@@ -45,6 +45,15 @@ impl Scope {
 /// denies requests while the slot is empty, and requests a new token when the id changes.
 #[derive(Clone, Debug, Default)]
 pub struct TrustSlot(Arc<Mutex<Option<String>>>);
+
+impl PartialEq for TrustSlot {
+    /// Slots are equal while they hold the same trust.
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl Eq for TrustSlot {}
 
 impl TrustSlot {
     /// Creates an empty slot.

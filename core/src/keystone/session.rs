@@ -200,6 +200,15 @@ impl Session {
         joined(self.user.generation(), self.service.as_ref().map_or(0, Refresher::generation))
     }
 
+    /// Returns the storage URL of the token.
+    ///
+    /// # Errors
+    ///
+    /// There is no token yet; the endpoint can't be [resolved](EndpointFilter::resolve_beside).
+    pub fn storage_url(&mut self) -> Result<BaseUrl, Error> {
+        self.storage().cloned()
+    }
+
     /// Returns the storage URL, which is resolved once for each token.
     fn storage(&mut self) -> Result<&BaseUrl, Error> {
         let generation = self.user.generation();

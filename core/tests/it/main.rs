@@ -12,6 +12,8 @@
 mod aws;
 #[cfg(feature = "swift")]
 mod cloud;
+#[cfg(feature = "clouds")]
+mod clouds;
 mod copy;
 mod copy_source;
 #[cfg(feature = "credentials")]

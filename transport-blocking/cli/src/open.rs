@@ -1,25 +1,21 @@
 //! The backends, connected.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use apus_blocking::{CancelToken, Client, Stores, Transport, TransportConfig, credentials};
 use apus_core::Error;
 use apus_core::contract::{Authenticator, Operation};
-use apus_core::keystone::{Login, Session, SessionOptions};
+use apus_core::keystone::Session;
 use apus_core::location::SwiftLocation;
 use apus_core::machine::{Auth, Call, Observer};
 use apus_core::s3;
-use apus_core::store::{
-    self, S3Store, StoreBackend, StoredImage, SwiftStore,
-    config::{Reference, SwiftOptions},
-};
+use apus_core::store::{self, S3Store, StoreBackend, StoredImage, SwiftStore};
 use apus_core::swift;
 
 use crate::Stage;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
-use crate::settings::{Needs, References};
+use crate::settings::Needs;
 use crate::watch::Watch;
 
 /// All backends of the configuration.
@@ -27,7 +23,6 @@ pub(crate) struct Open {
     pub(crate) stores: Stores,
     pub(crate) watch: Arc<Watch>,
     pub(crate) interrupt: Interrupt,
-    references: References,
     /// The id of the backend that was requested.
     wanted: Option<String>,
 }
@@ -43,7 +38,6 @@ pub(crate) struct Bucket {
 pub(crate) struct Account {
     pub(crate) client: Client<swift::Service>,
     pub(crate) session: Arc<Mutex<Session>>,
-    pub(crate) options: Arc<SwiftOptions>,
     pub(crate) token: CancelToken,
 }
 
@@ -61,12 +55,11 @@ impl Stage {
         let interrupt = self.interrupt()?;
         let stores = core
             .with_credentials(credentials::named)
-            .and_then(|core| Stores::with_transports(core, &trusting()?))
+            .and_then(|core| Stores::with_transports(core, &trusting()?.cloud_tls(&sound.tls)?))
             .map_err(|error| Failure::configuration(error.message()))?
             .with_observer(Arc::clone(&watch) as Arc<dyn Observer>)
             .cancel_on(interrupt.token());
-        let references = sound.references;
-        Ok(Open { stores, watch, interrupt, references, wanted: self.backend.clone() })
+        Ok(Open { stores, watch, interrupt, wanted: self.backend.clone() })
     }
 }
 
@@ -125,41 +118,18 @@ impl Open {
 
     /// Returns an account, with a client.
     pub(crate) fn account(&self, store: &SwiftStore) -> Result<Account, Failure> {
-        let options = store.options();
-        let reference = self.reference(store)?;
-        let config = store.service().config();
-        let login = Login::new(&reference.auth_address, reference.identity()?, reference.scope())?
-            .with_timeouts(config.timeouts);
-        let interval = Duration::from_secs(options.swift_store_expire_soon_interval);
-        let retry_policy = Some(config.retry_policy.clone());
-        let session =
-            SessionOptions { expire_soon_interval: interval, retry_policy, ..Default::default() };
-        let session = Session::new(login, session).with_endpoint(options.endpoint());
-        let session = Arc::new(Mutex::new(session));
+        let session = Arc::new(Mutex::new(store.session()?));
         let service = swift::Service::clone(store.service());
         let auth = Auth::from_shared(Arc::clone(&session) as Arc<Mutex<dyn Authenticator>>);
         let transport = self.transport(store.id())?;
         let client = Client::with_transport(transport, service, auth)
             .with_observer(Arc::clone(&self.watch) as Arc<dyn Observer>);
-        let options = Arc::new(options.clone());
-        Ok(Account { client, session, options, token: self.interrupt.token() })
+        Ok(Account { client, session, token: self.interrupt.token() })
     }
 
     pub(crate) fn transport(&self, id: &str) -> Result<Transport, Failure> {
         let missing = || Failure::new(Exit::Other, format!("backend {id} has no transport"));
         self.stores.transport(id).cloned().ok_or_else(missing)
-    }
-
-    /// Returns the address of Keystone and our credentials for it.
-    pub(crate) fn reference(&self, store: &SwiftStore) -> Result<Reference, Failure> {
-        let options = store.options();
-        let mut references = options.references(store.id(), &self.references)?;
-        references.remove(&options.default_swift_reference).ok_or_else(|| {
-            Failure::configuration(format!(
-                "backend {}: default_swift_reference is not configured",
-                store.id()
-            ))
-        })
     }
 }
 
@@ -186,9 +156,8 @@ impl Account {
 
     /// Returns the storage URL. A token must have been obtained before.
     pub(crate) fn storage(&self) -> Result<apus_core::BaseUrl, Failure> {
-        let session = self.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let facts = session.facts().ok_or_else(|| Error::auth("no token has been obtained yet"))?;
-        Ok(self.options.endpoint().resolve(facts)?)
+        let mut session = self.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Ok(session.storage_url()?)
     }
 }
 

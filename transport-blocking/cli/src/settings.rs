@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use apus_core::keystone::clouds::CloudTls;
 use apus_core::store::config::{Backend, Configuration, OsloConfig, Plain, Reference};
 use clap::Args;
 
@@ -36,8 +37,12 @@ pub(crate) struct Which {
     #[arg(short = 'O', long = "option", global = true, value_name = "NAME=VALUE")]
     options: Vec<String>,
 
-    /// Read the credentials of --store from OS_* or from the sources of the AWS SDKs, and the URL from
-    /// APUS_STORE if --store is not given
+    /// Read the credentials of --store from the sources of the AWS SDKs or those of openstacksdk, and
+    /// the URL from APUS_STORE if --store is not given
+    ///
+    /// For Swift: the cloud that OS_CLOUD names in clouds.yaml, or that the other OS_* variables
+    /// describe, with its scope, region, interface and TLS settings. The Keystone of --store must be
+    /// the cloud's; swift:///CONTAINER leaves it out.
     #[arg(short = 'e', long, global = true, conflicts_with = "config")]
     from_environment: bool,
 
@@ -61,6 +66,8 @@ pub(crate) struct Which {
 pub(crate) struct Sound {
     pub(crate) configuration: Configuration,
     pub(crate) references: References,
+    /// Those of the environment's cloud.
+    pub(crate) tls: CloudTls,
 }
 
 /// The configuration as it was found.
@@ -69,6 +76,8 @@ pub(crate) struct Settings {
     /// `None` if it has too many errors to be used.
     pub(crate) configuration: Option<Configuration>,
     pub(crate) references: References,
+    /// Those of the environment's cloud.
+    pub(crate) tls: CloudTls,
     /// Errors.
     pub(crate) errors: Vec<Finding>,
     /// Probable mistakes.
@@ -111,7 +120,7 @@ impl Which {
         match settings.configuration {
             Some(mut configuration) if settings.errors.is_empty() => {
                 self.hold_to_rate(&mut configuration);
-                Ok(Sound { configuration, references: settings.references })
+                Ok(Sound { configuration, references: settings.references, tls: settings.tls })
             }
             _ => {
                 let lines: Vec<String> = settings.errors.iter().map(Finding::to_string).collect();
@@ -135,7 +144,11 @@ impl Which {
         };
         let written = url::backend(&store, &self.options, self.from_environment)?;
         let mut settings = Settings::default();
-        if let Some(reference) = written.reference {
+        if let Some((reference, cloud)) = written.cloud {
+            let warning =
+                |problem: &String| Finding { problem: problem.clone(), ..Finding::default() };
+            settings.warnings.extend(cloud.warnings.iter().map(warning));
+            settings.tls = cloud.tls;
             let references = BTreeMap::from([(url::REFERENCE.to_owned(), reference)]);
             settings.references.insert(url::REFERENCES.to_owned(), references);
         }

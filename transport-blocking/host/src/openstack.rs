@@ -23,7 +23,9 @@ use std::path::PathBuf;
 use apus_core::keystone::clouds::{Clouds, CloudsFile, directories};
 use apus_core::{Error, Secret};
 
-use crate::read::{self, home, unreadable};
+use crate::read::{self, unreadable};
+
+pub use crate::read::home;
 
 /// Where to find clouds.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ pub(crate) fn variables() -> impl Iterator<Item = (String, String)> {
 }
 
 /// Returns a path whose `~` is the user's home directory.
-pub(crate) fn home(path: &str) -> PathBuf {
+pub fn home(path: &str) -> PathBuf {
     let rest = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
     match (rest, env::home_dir()) {
         (Some(rest), Some(home)) => home.join(rest.trim_start_matches('/')),

@@ -178,11 +178,15 @@ impl Reader<'_> {
         for (other, its) in instead {
             if kind == "password" && key != "auth_url" && settings.text(other)?.is_some() {
                 let problem = format!(
-                    "missing option, required for auth_type {kind}: auth.{other} belongs to \
-                     auth_type {its}"
+                    "missing option, required for auth_type {kind}: {} belongs to {} {its}",
+                    settings.name_of(&format!("auth.{other}")),
+                    settings.name_of("auth_type")
                 );
                 return Err(settings.wrong(&format!("auth.{key}"), problem));
             }
+        }
+        if let Some(error) = settings.no_profile.as_ref().filter(|_| key == "auth_url") {
+            return Err(error.clone());
         }
         let problem = format!("missing option, required for auth_type {kind}");
         Err(settings.wrong(&format!("auth.{key}"), problem))
@@ -249,8 +253,12 @@ impl Reader<'_> {
             Some(domain) => Ok(User::Name { name, domain }),
             None => Err(settings.wrong(
                 "auth.user_domain_name",
-                "missing option, required with auth.username unless auth.user_domain_id is set: a \
-                 user name is unique within its domain only",
+                format!(
+                    "missing option, required with {} unless {} is set: a user name is unique \
+                     within its domain only",
+                    settings.name_of("auth.username"),
+                    settings.name_of("auth.user_domain_id")
+                ),
             )),
         }
     }
@@ -294,9 +302,12 @@ impl Reader<'_> {
                 None => {
                     return Err(settings.wrong(
                         "auth.project_domain_name",
-                        "missing option, required with auth.project_name unless \
-                         auth.project_domain_id is set: a project name is unique within its domain \
-                         only",
+                        format!(
+                            "missing option, required with {} unless {} is set: a project name is \
+                             unique within its domain only",
+                            settings.name_of("auth.project_name"),
+                            settings.name_of("auth.project_domain_id")
+                        ),
                     ));
                 }
             };
@@ -317,7 +328,8 @@ impl Reader<'_> {
         let mut scopes = scopes.into_iter();
         let Some((key, scope)) = scopes.next() else { return Ok(Scope::Unstated) };
         if let Some((other, _)) = scopes.next() {
-            let problem = format!("can't be combined with auth.{other}: a token has one scope");
+            let other = settings.name_of(&format!("auth.{other}"));
+            let problem = format!("can't be combined with {other}: a token has one scope");
             return Err(settings.wrong(&format!("auth.{key}"), problem));
         }
         if !takes_scope(identity) {
@@ -338,8 +350,10 @@ impl Reader<'_> {
         for key in ["user_domain", "project_domain", "domain"] {
             for key in [format!("{key}_id"), format!("{key}_name")] {
                 if self.0.text(&key)?.is_some() {
-                    let problem =
-                        "auth.auth_url selects the Identity API v2.0, which has no domains";
+                    let problem = format!(
+                        "{} selects the Identity API v2.0, which has no domains",
+                        self.0.name_of("auth.auth_url")
+                    );
                     return Err(self.0.wrong(&format!("auth.{key}"), problem));
                 }
             }
@@ -351,6 +365,10 @@ impl Reader<'_> {
         let settings = self.0;
         let of_service = |key: &str| settings.expanded(&format!("object_store_{key}"));
         let mut endpoint_override = of_service("endpoint_override")?.or(of_service("endpoint")?);
+        if endpoint_override.is_none() && settings.of_variables {
+            // A variable of swiftclient's. Without it, requests go to another account.
+            endpoint_override = settings.outer("storage_url")?.map(|url| url.expose().to_owned());
+        }
         if matches!(auth, CloudAuth::Token(_) | CloudAuth::None) && endpoint_override.is_none() {
             let endpoint = settings.plain("endpoint")?.or(settings.plain("url")?);
             endpoint_override = endpoint.map(str::to_owned);

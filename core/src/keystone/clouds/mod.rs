@@ -26,6 +26,7 @@ pub use self::error::CloudsError;
 pub use self::places::{CloudsFile, directories};
 use self::settings::Settings;
 use self::yaml::{Mapping, Node};
+use crate::secret::Secret;
 
 /// Clouds by name.
 ///
@@ -58,6 +59,8 @@ pub struct Clouds {
     profiles: BTreeMap<String, Mapping>,
     /// The value of `OS_CLOUD`, or the name of the variables' own cloud.
     default: Option<String>,
+    /// The name of the variables' own cloud.
+    environment: Option<String>,
 }
 
 impl Clouds {
@@ -85,7 +88,7 @@ impl Clouds {
             Some((file, text)) => of_name(&mut Mapping::parse(file, text)?, file, "public-clouds")?,
             None => BTreeMap::new(),
         };
-        Ok(Self { clouds, profiles, default: None })
+        Ok(Self { clouds, profiles, ..Self::default() })
     }
 
     /// Adds the `OS_*` variables. `OS_CLOUD` names the cloud to use; the others, if there are any,
@@ -131,9 +134,23 @@ impl Clouds {
         // A region alone makes no cloud.
         if own.0.keys().any(|key| key != "region_name") {
             self.default.get_or_insert_with(|| name.clone());
-            self.clouds.insert(name, own);
+            self.clouds.insert(name.clone(), own);
+            self.environment = Some(name);
         }
         Ok(self)
+    }
+
+    /// Sets the auth URL of the cloud of the variables, if there is one and `OS_AUTH_URL` is not
+    /// set.
+    #[must_use]
+    pub fn with_auth_url(mut self, url: impl Into<Secret>) -> Self {
+        let own = self.environment.as_ref().and_then(|name| self.clouds.get_mut(name));
+        if let Some(own) = own
+            && own.is_empty("auth_url")
+        {
+            own.0.insert("auth_url".to_owned(), Node::Text(url.into()));
+        }
+        self
     }
 
     /// Returns the names of all clouds.

@@ -6,11 +6,16 @@ use super::{Clouds, of_name};
 use crate::secret::Secret;
 
 /// The settings of one cloud in one region.
+#[derive(Default)]
 pub(super) struct Settings {
     pub(super) cloud: String,
     /// Empty if no region is known.
     pub(super) region: String,
     pub(super) warnings: Vec<String>,
+    /// What is wrong with the profile's name, if there is no such profile.
+    pub(super) no_profile: Option<CloudsError>,
+    /// Whether the cloud is that of the variables.
+    pub(super) of_variables: bool,
     top: Mapping,
     auth: Mapping,
 }
@@ -24,8 +29,11 @@ impl Settings {
         let nothing = Mapping::default();
         let own = clouds.clouds.get(name).unwrap_or(&nothing);
         let cloud = name.to_owned();
-        let (top, auth) = Default::default();
-        let mut all = Self { cloud, region: String::new(), warnings: Vec::new(), top, auth };
+        let mut all = Self {
+            cloud,
+            of_variables: clouds.environment.as_deref() == Some(name),
+            ..Self::default()
+        };
         let profile = all.profile(clouds, own)?;
         let region = all.choose(&all.regions(own, &profile)?, region)?;
         all.put(profile)?;
@@ -35,6 +43,7 @@ impl Settings {
             region.values.0.into_iter().filter(|(_, it)| *it != Node::Null).collect(),
         ))?;
         all.region = region.name;
+        all.warn_of_names();
         Ok(all)
     }
 
@@ -134,8 +143,28 @@ impl Settings {
         self.auth.0.keys().map(String::as_str)
     }
 
+    /// Returns an error about a setting, under the name that it has where the reader wrote it.
     pub(super) fn wrong(&self, key: &str, problem: impl Into<String>) -> CloudsError {
-        CloudsError::of_cloud(&self.cloud, Some(key), problem)
+        let key = self.name_of(key);
+        CloudsError::of_cloud(&self.cloud, Some(&key), problem)
+    }
+
+    /// Returns the name of a setting, such as `auth.username` or `OS_USERNAME`.
+    pub(super) fn name_of(&self, key: &str) -> String {
+        match self.of_variables {
+            true => format!("OS_{}", key.strip_prefix("auth.").unwrap_or(key).to_uppercase()),
+            false => key.to_owned(),
+        }
+    }
+
+    /// Warns about names that are taken for those of settings, and are none.
+    fn warn_of_names(&mut self) {
+        let wrong = NO_NAMES.iter().filter(|(name, _)| !self.top.is_empty(name));
+        let warnings = wrong.map(|(name, right)| {
+            let problem = format!("ignored, use {}", self.name_of(right));
+            self.wrong(name, problem).to_string()
+        });
+        self.warnings.extend(warnings.collect::<Vec<_>>());
     }
 
     fn inner(&self, name: &str) -> Result<Option<&Secret>, CloudsError> {
@@ -184,8 +213,20 @@ impl Settings {
         let Some(mut profile) = vendors.remove(name) else {
             let known: Vec<&str> =
                 clouds.profiles.keys().chain(vendors.keys()).map(String::as_str).collect();
-            let warning = format!("unknown profile: expected one of {}", known.join(", "));
-            self.warnings.push(self.wrong(key, warning).to_string());
+            let problem = match name.contains("://") {
+                // openstacksdk requests it from there.
+                true => format!(
+                    "no such profile {name:?}: a profile is not requested from a URL: set auth_url \
+                     and region_name, or use one of {}",
+                    known.join(", ")
+                ),
+                false => {
+                    format!("no such profile {name:?}: expected one of {}", known.join(", "))
+                }
+            };
+            let error = self.wrong(key, problem);
+            self.warnings.push(error.to_string());
+            self.no_profile = Some(error);
             return Ok(Mapping::default());
         };
         let mut told = |name| match profile.0.remove(name) {
@@ -306,6 +347,25 @@ const ALIASES: &[(&str, &[&str])] = &[
     ("project_name", &["tenant_name", "project_name"]),
     ("token", &["auth_token", "token"]),
     ("passcode", &["passcode"]),
+];
+
+/// Names that openstacksdk passes over, and those that are meant.
+const NO_NAMES: &[(&str, &str)] = &[
+    ("region", "region_name"),
+    ("os_region_name", "region_name"),
+    ("ca_cert", "cacert"),
+    ("ca_file", "cacert"),
+    ("cafile", "cacert"),
+    ("ca_bundle", "cacert"),
+    ("ssl_verify", "verify"),
+    ("verify_ssl", "verify"),
+    ("endpoint_override", "object_store_endpoint_override"),
+    ("timeout", "api_timeout"),
+    ("user", "auth.username"),
+    ("project", "auth.project_name"),
+    ("tenant", "auth.project_name"),
+    ("user_domain", "auth.user_domain_name"),
+    ("project_domain", "auth.project_domain_name"),
 ];
 
 /// Settings that are never put into another text.

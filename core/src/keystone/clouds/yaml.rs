@@ -52,6 +52,15 @@ impl Mapping {
         self.0.get(key)
     }
 
+    /// Returns whether there is no value of this name: none, null or an empty text.
+    pub(super) fn is_empty(&self, key: &str) -> bool {
+        match self.get(key) {
+            None | Some(Node::Null) => true,
+            Some(Node::Text(text)) => text.is_empty(),
+            Some(_) => false,
+        }
+    }
+
     /// Inserts the values of another mapping, merging mappings into mappings.
     pub(super) fn merge(&mut self, other: Self) {
         for (key, theirs) in other.0 {

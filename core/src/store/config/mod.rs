@@ -22,6 +22,7 @@ pub use self::configuration::{Backend, Configuration, Mode, Plain};
 pub use self::error::{ConfigError, ConfigErrors};
 pub use self::option::OptionSpec;
 pub use self::oslo::{OsloConfig, OsloError, OsloProblem, OsloValue};
+pub(super) use self::references::By;
 pub use self::references::Reference;
 pub use self::s3::S3Options;
 pub use self::section::Written;

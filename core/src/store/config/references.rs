@@ -15,7 +15,7 @@ use super::error::{ConfigError, ConfigErrors};
 use super::oslo::OsloConfig;
 use crate::base_url::BaseUrl;
 use crate::error::Error;
-use crate::keystone::{Domain, Identity, Project, Scope, User};
+use crate::keystone::{Domain, EndpointFilter, Identity, Project, Scope, User};
 use crate::secret::Secret;
 
 /// One reference: a Keystone, and credentials for it.
@@ -44,9 +44,54 @@ pub struct Reference {
     pub project_domain_id: Option<String>,
     /// The name of the project's domain.
     pub project_domain_name: Option<String>,
+    /// What a cloud of openstacksdk's says instead of all of the above but the address.
+    pub(in crate::store) cloud: Option<OfCloud>,
+}
+
+/// The credentials of a cloud, and its endpoint.
+#[derive(Clone, PartialEq, Eq)]
+pub(in crate::store) struct OfCloud {
+    pub(in crate::store) by: By,
+    pub(in crate::store) endpoint: EndpointFilter,
+}
+
+/// How to authenticate at a cloud.
+#[derive(Clone, PartialEq, Eq)]
+pub(in crate::store) enum By {
+    Login(Identity, Scope),
+    /// A token that is sent to the endpoint as it is.
+    Token(Secret),
 }
 
 impl Reference {
+    /// Returns the reference of a cloud of `clouds.yaml` or of the `OS_*` variables: its identity,
+    /// scope, region, interface and endpoint, whatever of them the options of a backend do not set.
+    ///
+    /// # Errors
+    ///
+    /// The cloud is used without authentication.
+    #[cfg(feature = "clouds")]
+    pub fn of_cloud(cloud: &crate::keystone::clouds::Cloud) -> Result<Self, Error> {
+        use crate::keystone::clouds::CloudAuth;
+
+        let endpoint = cloud.endpoint.clone();
+        let (auth_address, by) = match &cloud.auth {
+            CloudAuth::Login { auth_url, identity, scope } => {
+                (auth_url.clone(), By::Login(identity.clone(), scope.clone()))
+            }
+            CloudAuth::Token(token) => {
+                (endpoint.endpoint_override.clone().unwrap_or_default(), By::Token(token.clone()))
+            }
+            CloudAuth::None => {
+                return Err(Error::invalid_input(format!(
+                    "cloud {:?}: its auth_type none has no credentials",
+                    cloud.name
+                )));
+            }
+        };
+        Ok(Self { auth_address, cloud: Some(OfCloud { by, endpoint }), ..Self::default() })
+    }
+
     /// Returns Keystone's URL.
     ///
     /// # Errors
@@ -65,6 +110,17 @@ impl Reference {
 
     /// Returns the project and the user of `project:user`; `None` for an application credential.
     pub fn project_and_user(&self) -> Option<(Option<&str>, &str)> {
+        if let Some(OfCloud { by, .. }) = &self.cloud {
+            let By::Login(Identity::Password { user: User::Name { name, .. }, .. }, scope) = by
+            else {
+                return None;
+            };
+            let project = match scope {
+                Scope::Project(Project::Name { name, .. }) => Some(name.as_str()),
+                _ => None,
+            };
+            return Some((project, name));
+        }
         if self.application_credential_id.is_some() {
             return None;
         }
@@ -81,6 +137,14 @@ impl Reference {
     ///
     /// There is neither a user with a key nor an application credential.
     pub fn identity(&self) -> Result<Identity, Error> {
+        match self.cloud.as_ref().map(|cloud| &cloud.by) {
+            Some(By::Login(identity, _)) => return Ok(identity.clone()),
+            Some(By::Token(_)) => {
+                let what = "the cloud's auth_type admin_token has a token and no identity";
+                return Err(Error::invalid_input(what));
+            }
+            None => {}
+        }
         if let (Some(id), Some(secret)) =
             (&self.application_credential_id, &self.application_credential_secret)
         {
@@ -98,6 +162,9 @@ impl Reference {
     /// Returns the scope of the tokens: the project of `project:user`. An application credential
     /// has its own scope.
     pub fn scope(&self) -> Scope {
+        if let Some(OfCloud { by: By::Login(_, scope), .. }) = &self.cloud {
+            return scope.clone();
+        }
         match self.project_and_user() {
             Some((Some(project), _)) => {
                 let domain = domain(&self.project_domain_id, &self.project_domain_name);
@@ -152,6 +219,7 @@ impl Reader<'_> {
             user_domain_name: self.text("user_domain_name"),
             project_domain_id: self.text("project_domain_id"),
             project_domain_name: self.text("project_domain_name"),
+            cloud: None,
         };
         if reference.auth_address.trim().is_empty() {
             self.wrong("auth_address", "missing required option");

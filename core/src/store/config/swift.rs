@@ -189,6 +189,26 @@ impl SwiftOptions {
         }
     }
 
+    /// As [`endpoint`](Self::endpoint), for a reference: what these options leave at their defaults
+    /// is that of the reference's cloud, if it is of one.
+    pub fn endpoint_by(&self, reference: &Reference) -> EndpointFilter {
+        let own = self.endpoint();
+        let Some(cloud) = reference.cloud.as_ref().map(|cloud| cloud.endpoint.clone()) else {
+            return own;
+        };
+        let default = Self::default().endpoint();
+        let mut filter = cloud;
+        if own.service_type != default.service_type {
+            filter.service_type = own.service_type;
+        }
+        if own.interfaces != default.interfaces {
+            filter.interfaces = own.interfaces;
+        }
+        filter.region = own.region.or(filter.region);
+        filter.endpoint_override = own.endpoint_override.or(filter.endpoint_override);
+        filter
+    }
+
     /// Returns the configuration of requests.
     pub fn config(&self) -> Config {
         let mut config = Config::default();

@@ -23,7 +23,7 @@ use crate::keystone::{
 use crate::location::{SwiftAt, SwiftCredentials, SwiftLocation, SwiftPlace};
 use crate::machine::{Auth, Delegation, TrustScoped};
 use crate::store::{
-    config::{Reference, SwiftOptions},
+    config::{By, Reference, SwiftOptions},
     error::{StoreError, StoreErrorKind},
     image::TenantContext,
     job::Job,
@@ -67,6 +67,7 @@ impl Authorization {
             key: Some(found.key.clone()),
             application_credential_id: None,
             application_credential_secret: None,
+            cloud: None,
             ..default.cloned().unwrap_or_default()
         };
         let session = session(&options, &reference);
@@ -160,8 +161,15 @@ impl Authorization {
 
 /// Makes the session of a reference.
 pub(super) fn session(options: &SwiftOptions, reference: &Reference) -> Result<Session, Error> {
-    let login = login(options, reference, reference.scope())?;
-    Ok(Session::new(login, renewal(options)).with_endpoint(options.endpoint()))
+    let endpoint = options.endpoint_by(reference);
+    let session = match reference.cloud.as_ref().map(|cloud| &cloud.by) {
+        Some(By::Token(token)) => {
+            let url = endpoint.endpoint_override.clone().unwrap_or_default();
+            Session::fixed_at(url, token.clone())?
+        }
+        _ => Session::new(login(options, reference, reference.scope())?, renewal(options)),
+    };
+    Ok(session.with_endpoint(endpoint))
 }
 
 fn login(options: &SwiftOptions, reference: &Reference, scope: Scope) -> Result<Login, Error> {
@@ -185,7 +193,8 @@ pub(super) fn storage(store: &SwiftStore, context: &TenantContext) -> Result<Bas
     let reference = store.references.get(&options.default_swift_reference);
     let keystone = reference.map(|one| BaseUrl::parse_as(&one.auth_address, "auth_address"));
     let keystone = keystone.transpose()?;
-    let address = options.endpoint().resolve_beside(&facts(context), keystone.as_ref())?;
+    let endpoint = reference.map_or_else(|| options.endpoint(), |it| options.endpoint_by(it));
+    let address = endpoint.resolve_beside(&facts(context), keystone.as_ref())?;
     BaseUrl::parse(&address.to_string())
 }
 

@@ -40,7 +40,7 @@ use super::job::Job;
 use super::verb::Verb;
 use crate::base_url::BaseUrl;
 use crate::error::Error;
-use crate::keystone;
+use crate::keystone::{self, Session};
 use crate::location::SwiftLocation;
 use crate::machine::{Auth, SwiftUpload, UploadSource};
 use crate::swift::Service;
@@ -115,6 +115,29 @@ impl SwiftStore {
         self.party_of(&self.options.default_swift_reference)
     }
 
+    /// Makes a session of its default reference that no other request shares.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`auth`](Self::auth).
+    pub fn session(&self) -> Result<Session, StoreError> {
+        let name = &self.options.default_swift_reference;
+        let reference = self.references.get(name).ok_or_else(|| self.no_reference(name))?;
+        authorization::session(&self.options, reference)
+            .map_err(|error| StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, error))
+    }
+
+    /// Returns the URL of the Keystone of its default reference.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`auth`](Self::auth).
+    pub fn auth_address(&self) -> Result<&str, StoreError> {
+        let name = &self.options.default_swift_reference;
+        let reference = self.references.get(name).ok_or_else(|| self.no_reference(name))?;
+        Ok(&reference.auth_address)
+    }
+
     /// Returns the storage URL of a user in multi-tenant mode.
     pub(super) fn storage_of(&self, tenant: &TenantContext) -> Option<BaseUrl> {
         let is_for_several = self.options.swift_store_multi_tenant;
@@ -122,10 +145,12 @@ impl SwiftStore {
     }
 
     fn party_of(&self, reference: &str) -> Result<Auth, StoreError> {
-        self.auths.get(reference).cloned().ok_or_else(|| {
-            let what = format!("backend {:?} has no reference {reference:?}", self.id);
-            StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, Error::invalid_input(what))
-        })
+        self.auths.get(reference).cloned().ok_or_else(|| self.no_reference(reference))
+    }
+
+    fn no_reference(&self, reference: &str) -> StoreError {
+        let what = format!("backend {:?} has no reference {reference:?}", self.id);
+        StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, Error::invalid_input(what))
     }
 
     /// Uploads an image.

@@ -50,8 +50,9 @@ struct Ward<'a> {
 
 impl Ward<'_> {
     fn examine(&self, report: &mut Report, made: &mut bool) -> Result<(), Failure> {
-        let keystone = self.open.reference(self.store)?.auth_address;
-        let uri = keystone
+        let uri = self
+            .store
+            .auth_address()?
             .parse()
             .map_err(|_| Failure::configuration("auth_address is not a valid URL"))?;
         let draft = Draft::new("GET", http::Method::GET, uri);

@@ -2,9 +2,10 @@
 
 use std::env;
 
-use apus_core::Secret;
+use apus_blocking::openstack::{Search, home};
+use apus_core::Error;
 use apus_core::credentials::CredentialSource;
-use apus_core::store::config::Reference;
+use apus_core::keystone::clouds::Cloud;
 
 /// Returns the URL of the store.
 pub(super) fn store() -> Option<String> {
@@ -24,34 +25,27 @@ pub(super) fn s3(has_keys: bool) -> Vec<(&'static str, String)> {
     pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-/// Returns options of a backend in Swift, from the variables of OpenStack's tools.
-pub(super) fn swift() -> Vec<(&'static str, String)> {
-    let pairs = [
-        ("swift_store_region", text("OS_REGION_NAME")),
-        ("swift_store_cacert", text("OS_CACERT")),
-        ("swift_store_endpoint", text("OS_STORAGE_URL")),
-    ];
-    pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+/// Returns the cloud that `OS_*` and the user's `clouds.yaml` describe, as the libraries read them.
+/// `keystone` is its auth URL if the variables set none.
+pub(super) fn cloud(keystone: Option<&str>) -> Result<Cloud, Error> {
+    let mut clouds = Search::default_paths().with_environment().read()?;
+    if let Some(keystone) = keystone {
+        clouds = clouds.with_auth_url(keystone);
+    }
+    Ok(clouds.cloud(None)?)
 }
 
-/// Returns our credentials for Keystone.
-pub(super) fn reference(auth_address: String) -> Reference {
-    let mut reference = Reference::default();
-    reference.auth_address = auth_address;
-    let project = text("OS_PROJECT_NAME").or_else(|| text("OS_TENANT_NAME"));
-    reference.user = text("OS_USERNAME").map(|user| match project {
-        Some(project) => format!("{project}:{user}"),
-        None => user,
-    });
-    reference.key = text("OS_PASSWORD").map(Secret::new);
-    reference.application_credential_id = text("OS_APPLICATION_CREDENTIAL_ID");
-    reference.application_credential_secret =
-        text("OS_APPLICATION_CREDENTIAL_SECRET").map(Secret::new);
-    reference.user_domain_id = text("OS_USER_DOMAIN_ID");
-    reference.user_domain_name = text("OS_USER_DOMAIN_NAME");
-    reference.project_domain_id = text("OS_PROJECT_DOMAIN_ID");
-    reference.project_domain_name = text("OS_PROJECT_DOMAIN_NAME");
-    reference
+/// Returns options of a backend in Swift: those of the connection to a cloud.
+pub(super) fn swift(cloud: &Cloud) -> Vec<(&'static str, String)> {
+    let seconds = cloud.timeout.map(|timeout| timeout.as_secs_f64().ceil().to_string());
+    let ca = cloud.tls.cacert.as_deref().filter(|_| !cloud.tls.insecure);
+    let pairs = [
+        ("swift_store_cacert", ca.map(|path| home(path).display().to_string())),
+        ("swift_store_auth_insecure", cloud.tls.insecure.then(|| "true".to_owned())),
+        ("swift_store_connect_timeout", seconds.clone()),
+        ("swift_store_read_timeout", seconds),
+    ];
+    pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 fn text(name: &str) -> Option<String> {

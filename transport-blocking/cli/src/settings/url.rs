@@ -4,10 +4,14 @@
 //!  s3+https    :// host:9000/gateway / bucket       swift+https :// keystone/v3 / container
 //!  └ scheme ┘      └──── server ───┘   └ last ┘                   └── address ┘   └ last ──┘
 //! ```
+//!
+//! `swift:///container` names no Keystone: it is that of the environment's cloud.
 
 use std::collections::BTreeMap;
 use std::fs;
 
+use apus_core::BaseUrl;
+use apus_core::keystone::clouds::{Cloud, CloudAuth};
 use apus_core::store::config::{Plain, Reference, S3Options, SwiftOptions};
 use serde_json::json;
 
@@ -17,8 +21,8 @@ use crate::exit::Failure;
 /// A configuration of one backend.
 pub(super) struct Written {
     pub(super) plain: Plain,
-    /// The credentials for Keystone, if they come from the environment.
-    pub(super) reference: Option<Reference>,
+    /// The cloud, if it comes from the environment.
+    pub(super) cloud: Option<(Reference, Cloud)>,
 }
 
 /// Parses the URL; adds these options and, on request, those of the environment.
@@ -42,13 +46,15 @@ pub(super) fn backend(
         _ => return Err(bad("expected s3, s3+http, s3+https, swift, swift+http or swift+https")),
     };
     let (server, last) = rest.trim_end_matches('/').rsplit_once('/').unwrap_or((rest, ""));
-    if server.is_empty() || last.is_empty() {
+    // The address of Keystone may be that of the cloud.
+    let is_of_cloud = server.is_empty() && kind == "swift" && from_environment;
+    if (server.is_empty() && !is_of_cloud) || last.is_empty() {
         let what = if kind == "s3" { "HOST/BUCKET" } else { "KEYSTONE/v3/CONTAINER" };
         return Err(bad(&format!("expected {scheme}://{what}")));
     }
     let server = format!("{}://{server}", if tls { "https" } else { "http" });
     let mut section: BTreeMap<String, String> = BTreeMap::new();
-    let mut reference = None;
+    let mut cloud = None;
     let mut put = |name: &str, value: String| section.insert(name.to_owned(), value);
     if kind == "s3" {
         put("s3_store_host", server);
@@ -60,13 +66,18 @@ pub(super) fn backend(
     } else {
         put("swift_store_container", last.to_owned());
         if from_environment {
-            environment::swift().into_iter().for_each(|(name, value)| drop(put(name, value)));
-            let found = environment::reference(server);
-            found.identity().map_err(|_| {
-                bad("missing credentials: set OS_USERNAME and OS_PASSWORD, or an application \
-                     credential")
-            })?;
-            reference = Some(found);
+            let found = environment::cloud((!is_of_cloud).then_some(&*server))
+                .map_err(|error| Failure::configuration(error.message()))?;
+            environment::swift(&found).into_iter().for_each(|(name, value)| drop(put(name, value)));
+            let mut reference = Reference::of_cloud(&found)
+                .map_err(|error| Failure::configuration(error.message()))?;
+            if !is_of_cloud {
+                if let CloudAuth::Login { auth_url, .. } = &found.auth {
+                    is_at(auth_url, &server, &found)?;
+                }
+                reference.auth_address = server;
+            }
+            cloud = Some((reference, found));
             put("swift_store_config_file", REFERENCES.to_owned());
             put("default_swift_reference", REFERENCE.to_owned());
         } else {
@@ -83,7 +94,31 @@ pub(super) fn backend(
         "backends": { kind: section },
     });
     let plain = serde_json::from_value(plain).map_err(|_| bad("the URL is invalid"))?;
-    Ok(Written { plain, reference })
+    Ok(Written { plain, cloud })
+}
+
+/// Checks that a cloud's Keystone is the one in the URL: credentials are for one Keystone.
+fn is_at(auth_url: &str, server: &str, cloud: &Cloud) -> Result<(), Failure> {
+    let place = |url: &str| {
+        let url = BaseUrl::parse(url).map_err(|error| bad(error.message()))?;
+        let path = url.path();
+        let versions = ["/v3", "/v2.0"];
+        let path = versions.iter().find_map(|version| path.strip_suffix(version)).unwrap_or(path);
+        Ok::<_, Failure>((
+            url.is_tls(),
+            url.host().to_owned(),
+            url.port_or_default(),
+            path.to_owned(),
+        ))
+    };
+    if place(auth_url)? == place(server)? {
+        return Ok(());
+    }
+    Err(bad(&format!(
+        "Keystone is {server} in it, but {auth_url} in cloud {:?} of the environment: use \
+         swift:///CONTAINER for the cloud's",
+        cloud.name
+    )))
 }
 
 /// Parses `NAME=VALUE` or `NAME=@FILE`.

@@ -206,6 +206,13 @@ impl OpenStackModel {
         self
     }
 
+    /// Adds a user with a password and all rights in this project, which is added too; a known user
+    /// gets these rights beside the others.
+    pub fn with_user(mut self, name: &str, project: &str) -> Self {
+        self.people.add(name, project, &["member", "reader", people::OPERATOR]);
+        self
+    }
+
     /// Adds an empty container to the account of a user's project.
     pub fn with_container(mut self, user: &str, name: &str) -> Self {
         let account = self.account_of(user);

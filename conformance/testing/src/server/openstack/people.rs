@@ -113,17 +113,19 @@ impl People {
         self.grants.remove(&(user_id.to_owned(), project_id.to_owned()));
     }
 
-    fn add(&mut self, name: &str, project: &str, roles: &[&'static str]) {
+    pub(super) fn add(&mut self, name: &str, project: &str, roles: &[&'static str]) {
         let (user_id, project_id) = (id("user", name), id("project", project));
         if self.project(&project_id).is_none() {
             self.projects.push(Project { id: project_id.clone(), name: project.to_owned() });
         }
-        self.users.push(User {
-            id: user_id.clone(),
-            name: name.to_owned(),
-            password: format!("{name}-secret"),
-            project: project.to_owned(),
-        });
+        if self.user(&user_id).is_none() {
+            self.users.push(User {
+                id: user_id.clone(),
+                name: name.to_owned(),
+                password: format!("{name}-secret"),
+                project: project.to_owned(),
+            });
+        }
         self.grants.insert((user_id, project_id), roles.iter().copied().collect());
     }
 }
