@@ -210,7 +210,23 @@ def specified():
         ),
         ("keys that were rotated are no reason to write", several, "s3://h/images/k", "cold", None),
         ("a bucket of nobody keeps its credentials", several, "s3://K:S@h/mine/k", None, None),
+        ("a bucket of nobody keeps its credentials whatever its store", several, "s3://K:S@h/mine/k", "cold", None),
         ("a bucket of nobody at the server of its store", several, "s3://h/mine/k", "cold", None),
+        (
+            "credentials in the bucket of another backend than its store",
+            several,
+            "s3://K:S@h/images2/k",
+            "cold",
+            ("s3://h/images2/k", "cold2"),
+        ),
+        (
+            "the keys of its store go in a bucket of nobody",
+            several,
+            "s3://COLD:configured@h/mine/k",
+            "cold",
+            ("s3://h/mine/k", "cold"),
+        ),
+        ("the keys of two backends in a bucket of nobody", several, "s3://COLD:configured@h/mine/k", None, None),
         ("of two backends it is that with its key", twins, shared, None, ("s3://h/images/1f", "one")),
         ("of two backends it is that of its store", twins, shared, "two", ("s3://h/images/1f", "two")),
         ("a key of neither of two backends is used and kept", twins, neither, None, None),
@@ -252,8 +268,14 @@ def specified():
         ("one backend: nothing to do", "s3://h/images/k", "s3", None),
         ("one backend: an @ in a clean key is kept", "s3://h/images/a@c", "s3", None),
         ("one backend: a query is kept", old + "k?v=1", "s3", ("s3://h/images/k?v=1", "s3")),
-        ("one backend: a bucket of former days", "s3://K:S@h/mine/k", "s3", ("s3://h/mine/k", "s3")),
+        ("one backend: a bucket of former days", "s3://K:S@h/mine/k", "s3", None),
         ("one backend: a bucket of nobody", "s3://K:S@h/mine/k", None, None),
+        (
+            "one backend: its own keys go in a bucket of former days",
+            "s3://COLD:configured@h/mine/k",
+            None,
+            ("s3://h/mine/k", "s3"),
+        ),
     ]:
         yield by_hand(why, "single", one, url, before, expect)
     for why, url, before in [

@@ -5,14 +5,19 @@
 //!
 //! | the location is | backend | credentials |
 //! | --- | --- | --- |
-//! | at the server of the backend that `store` names | that one | its own, or else the backend's |
 //! | in the bucket of one backend | that one, and `store` becomes its id | its own, or else the backend's |
-//! | in the bucket of several | the one with its access key; without a key it is refused | its own |
-//! | at a configured server, in another bucket | none | its own; without them it is refused |
+//! | in the bucket of several | the one that `store` names, or else the one with its access key; without a key it is refused | its own, or else the backend's |
+//! | at a configured server, in another bucket, without credentials | the one that `store` names; without that it is refused | the backend's |
+//! | the same, with the keys of a backend there | that one; of several the one that `store` names | these |
+//! | the same, with other keys, whatever `store` names | none | its own |
 //! | at another server | none | its own, only if a backend trusts the host, or the caller all hosts |
 //!
+//! A clean location in a backend's bucket stays with the backend that `store` names, if that one is
+//! at the same server.
+//!
 //! Configured credentials are never sent to a host that only a location names. Credentials are
-//! removed from a location only if those of a backend replace them.
+//! removed from a location only if those of a backend replace them: in the backend's own bucket, or
+//! anywhere at its server if they are the backend's own.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,7 +39,7 @@ pub struct S3Places {
 #[derive(Clone, Debug)]
 struct Known {
     place: S3Place,
-    access_key: Option<String>,
+    keys: Option<Keys>,
     /// `host[:port]` of other servers that locations may name.
     trusted: Vec<String>,
 }
@@ -45,7 +50,8 @@ struct Known {
 pub struct S3Access {
     /// The object.
     pub location: S3Location,
-    /// The id of the backend that the object is in; `None` if it is in no backend's bucket.
+    /// The id of the backend that the object is in; `None` if it is in no backend's bucket, and no
+    /// backend's keys are known to replace its own.
     pub backend: Option<String>,
     /// The id of the backend whose connection is used: that one, another at the same server, or the
     /// one that trusts the host. `None` if all hosts are trusted and no backend matches.
@@ -68,7 +74,7 @@ impl S3Places {
             if let Backend::S3(options) = backend {
                 let known = Known {
                     place: options.place()?,
-                    access_key: options.keys().map(|keys| keys.access_key.to_string()),
+                    keys: options.keys(),
                     trusted: options.s3_store_trusted_hosts.clone(),
                 };
                 this.places.insert(id.clone(), known);
@@ -111,30 +117,64 @@ impl S3Places {
     ) -> Result<(Option<&'a str>, Option<&'a str>), Refusal> {
         let all = self.places.iter().map(|(id, known)| (id.as_str(), known));
         let here: Vec<_> = all.clone().filter(|(_, known)| known.place.is_at(location)).collect();
-        // `store` determines the backend, and with it the credentials.
-        if let Some((id, _)) = here.iter().find(|(id, _)| store == Some(*id)) {
+        let named = here.iter().find(|(id, _)| store == Some(*id)).copied();
+        // Credentials are not dropped for a `store` alone, which says nothing about the bucket.
+        if let Some((id, known)) = named
+            && (credentials.is_none() || known.place.holds(location))
+        {
             return Ok((Some(id), Some(id)));
         }
         let mut holding = here.clone();
         holding.retain(|(_, known)| known.place.holds(location));
         if let (Some(keys), true) = (credentials, holding.len() > 1) {
-            holding.retain(|(_, known)| known.access_key.as_deref() == Some(&*keys.access_key));
+            holding.retain(|(_, known)| known.has_access_key(keys));
         }
         let trusts = |known: &Known| known.trusted.iter().any(|host| location.is_at_host(host));
         let trusting = all.clone().find(|(_, known)| trusts(known));
-        let leading = here.first().copied().or(trusting).map(|(id, _)| id);
+        let leading = named.or(here.first().copied()).or(trusting).map(|(id, _)| id);
         match (holding.as_slice(), credentials, leading) {
             ([(id, _)], ..) => Ok((Some(id), Some(id))),
             ([_, _, ..], ..) => Err(Refusal::Ambiguous {
                 backends: holding.iter().map(|(id, _)| (*id).to_owned()).collect(),
             }),
-            ([], Some(_), Some(via)) => Ok((None, Some(via))),
+            ([], Some(keys), Some(via)) => match replacing(&here, named, keys) {
+                Some(id) => Ok((Some(id), Some(id))),
+                None => Ok((None, Some(via))),
+            },
             ([], Some(_), None) if self.foreign => Ok((None, None)),
             ([], None, _) if !here.is_empty() => {
                 Err(Refusal::NoBackend { bucket: location.bucket().to_owned() })
             }
             ([], ..) => Err(Refusal::Foreign { place: location.place().to_string() }),
         }
+    }
+}
+
+impl Known {
+    fn has_access_key(&self, keys: &Keys) -> bool {
+        self.keys.as_ref().is_some_and(|own| own.access_key == keys.access_key)
+    }
+
+    /// Returns whether its requests are signed with these keys.
+    fn has_keys(&self, keys: &Keys) -> bool {
+        self.keys.as_ref().is_some_and(|own| {
+            own.access_key == keys.access_key
+                && own.secret_key == keys.secret_key
+                && own.session_token.is_none()
+        })
+    }
+}
+
+/// Returns the backend at a server that has these keys: the named one, or else the only one.
+fn replacing<'a>(
+    here: &[(&'a str, &Known)],
+    named: Option<(&'a str, &Known)>,
+    keys: &Keys,
+) -> Option<&'a str> {
+    let mut having = here.iter().filter(|(_, known)| known.has_keys(keys));
+    match named {
+        Some((id, known)) if known.has_keys(keys) => Some(id),
+        _ => having.next().filter(|_| having.next().is_none()).map(|(id, _)| *id),
     }
 }
 
@@ -159,8 +199,8 @@ mod tests {
     fn places(backends: &[(&str, &str, &str, &str)]) -> S3Places {
         let place = |(id, url, bucket, key): &(&str, &str, &str, &str)| {
             let place = S3Place::new(&BaseUrl::parse(url).unwrap(), *bucket);
-            let access_key = Some((*key).to_owned());
-            ((*id).to_owned(), Known { place, access_key, trusted: Vec::new() })
+            let keys = Some(Keys::new(*key, "S/e2"));
+            ((*id).to_owned(), Known { place, keys, trusted: Vec::new() })
         };
         S3Places { places: backends.iter().map(place).collect(), foreign: false }
     }
@@ -215,6 +255,27 @@ mod tests {
             let (url_now, store_now, key) = migrated(&two(), url, store);
             assert_eq!((&*url_now, &*store_now, &*key), expect, "{url}");
         }
+    }
+
+    #[test]
+    fn the_keys_of_a_backend_are_dropped_in_another_bucket_of_its_server() {
+        let known = places(&[("a", "http://h", "b", "KA"), ("b", "http://h", "b2", "KB")]);
+        for store in [None, Some("a"), Some("b"), Some("gone")] {
+            let (url, store_now, _) = migrated(&known, "s3://KB:S/e2@h/mine/k", store);
+            assert_eq!((&*url, &*store_now), ("s3://h/mine/k", "b"), "{store:?}");
+            // Others stay, whatever `store` names.
+            let own = "s3://KB:other@h/mine/k";
+            let access = known.access(own, store).unwrap();
+            assert!(access.migration.is_none() && access.credentials.is_some(), "{store:?}");
+            let via = if store == Some("b") { "b" } else { "a" };
+            assert_eq!((access.backend, access.via.as_deref()), (None, Some(via)));
+        }
+        // Temporary keys, which a location can't hold, are other ones.
+        let mut temporary = known;
+        let keys = temporary.places.get_mut("b").unwrap().keys.as_mut().unwrap();
+        keys.session_token = Some("token".into());
+        let access = temporary.access("s3://KB:S/e2@h/mine/k", Some("b")).unwrap();
+        assert!(access.migration.is_none());
     }
 
     #[test]
