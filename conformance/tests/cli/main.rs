@@ -7,6 +7,7 @@ mod environment;
 #[cfg(unix)]
 mod files;
 mod interrupted;
+mod locations;
 mod program;
 mod s3;
 mod snapshots;

@@ -108,7 +108,7 @@ fn what_nobody_hears_is_done_all_the_same() {
     rows += "no row\n";
     program.write("rows", rows.as_bytes());
     run(&program, &["locations", "migrate", "rows", "--write", "out"], Out::Closed).ends(9);
-    assert_eq!(fs::read_to_string(program.path("out")).unwrap().lines().count(), 3000);
+    assert_eq!(fs::read_to_string(program.path("out")).unwrap().lines().count(), 3001);
     // Rows that are lost are no success.
     let ran = run(&program, &["locations", "migrate", "rows", "--write", "-"], Out::Closed);
     ran.ends(1).says("standard output: could not write all rows: Broken pipe");

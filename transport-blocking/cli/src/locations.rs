@@ -1,34 +1,42 @@
-//! `apus locations`: checks and migrates stored locations, as JSON lines, by the configuration.
+//! `apus locations`: checks and migrates stored locations by the configuration.
 //!
 //! ```text
-//!  {"id": …, "url": "s3://KEY:SECRET@host/bucket/key", "metadata": {"store": …}}   an input line
+//!  {"id": …, "url": "s3://KEY:SECRET@host/bucket/key", "metadata": {"store": …}}   an input row
 //!        │
-//!        ├─ correct ──────────▶ not reported
+//!        ├─ correct ──────────▶ not reported, written as it is
 //!        ├─ to change ────────▶ {"id": …, "url": "s3://host/bucket/key", "metadata": {"store": …}}
-//!        ├─ refused ──────────▶ reported with its line, id and reason; the line stays as it is
-//!        └─ another store's ──▶ not reported
+//!        ├─ refused, kept ────▶ reported with its line, id and reason, written as it is
+//!        └─ another store's ──▶ not reported, written as it is
 //! ```
 //!
-//! Each line is read, decided and written before the next, so that memory use does not grow with
-//! their number. Credentials found in a location are never written.
+//! Each row is read, decided and written before the next, or before the next few where objects are
+//! requested, so that memory use does not grow with their number. Credentials are never reported.
+//! They are written in rows that keep them and, on request, as the old values of those that do not.
 
-mod lines;
 mod places;
 mod row;
+mod rows;
+mod sql;
 mod summary;
+mod verify;
+mod written;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use apus_host::files::{Output, Remark};
+use apus_host::files::Remark;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use self::lines::{Line, Lines};
 use self::places::{Places, Verdict};
 use self::row::Row;
+use self::rows::Rows as Texts;
+use self::sql::Dialect;
 use self::summary::Summary;
+use self::verify::Verify;
+pub(crate) use self::written::is_dash;
+use self::written::{Heard, Written};
 use crate::Stage;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
@@ -38,36 +46,72 @@ use crate::settings::Needs;
 pub(crate) enum Locations {
     /// Report the rows that need a change or are refused
     ///
-    /// Reads JSON lines {"id", "url", "metadata"}, and writes one for each row that needs a change or
-    /// is refused. The exit code is 0 if there is no such row, else 10.
+    /// Reads rows {"id", "url", "metadata"}, and writes a JSON line for each row that needs a change, is
+    /// refused, or keeps its credentials. The exit code is 0 if there is no such row, else 10.
     Check(Rows),
 
     /// Remove credentials from locations, and set the backend of each
     ///
-    /// Reads JSON lines {"id", "url", "metadata"}. Without --write it is a dry run: the command reports
-    /// the changes and writes none. A second migration changes nothing. The exit code is 9 if rows
-    /// were refused.
+    /// Reads rows {"id", "url", "metadata"}. Without --write it is a dry run: the command reports the
+    /// changes and writes none. A second migration changes nothing. The exit code is 9 if rows were
+    /// refused or keep their credentials.
     Migrate {
         #[command(flatten)]
         rows: Rows,
 
-        /// Write the changed rows, complete, to this file; - is standard output
+        /// Write all rows, changed or not, to this file; - is standard output
         ///
-        /// The file is created or replaced after all rows were read. If the command fails, it is left
-        /// as it was. Reports of rows go to standard output, or to standard error if the changed rows
-        /// go to standard output.
+        /// JSON lines, in the order of the input. Rows that are not changed have the text of the input.
+        /// The file is created or replaced after all rows were read, and may not be the input. If the
+        /// command fails, it is left as it was. Reports of rows go to standard output, or to standard
+        /// error if the rows go to standard output.
         #[arg(short, long, value_name = "FILE")]
         write: Option<PathBuf>,
 
-        /// Also write the rows that need no change, and those of other stores
-        #[arg(long, requires = "write")]
-        all: bool,
+        #[command(flatten)]
+        form: Form,
+
+        /// Request each object with the credentials that remain, before a location loses its own
+        ///
+        /// A row is refused if its object can't be read with the keys of its backend. Rows of deleted
+        /// images are not verified. If a server can't be reached, the command fails.
+        #[arg(long)]
+        verify: bool,
     },
+}
+
+/// The form of the rows that are written.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Form {
+    /// Write changed rows only
+    #[arg(long, requires = "write")]
+    only_changed: bool,
+
+    /// Add the old URL and store to changed rows, as `was` and `was_store`, to compare with before a row
+    /// is replaced
+    ///
+    /// The file then contains the credentials that the locations contained.
+    #[arg(long, requires = "write")]
+    was: bool,
+
+    /// Write SQL that replaces each changed row of glance's table image_locations, if the row is as it
+    /// was read
+    ///
+    /// The statements contain the credentials that the locations contained. Rows need `id`, `value` and
+    /// `meta_data`.
+    #[arg(long, value_name = "DATABASE", requires = "write", conflicts_with_all = ["only_changed", "was"])]
+    sql: Option<Dialect>,
+
+    /// Without effect: all rows are written
+    #[arg(long, hide = true, conflicts_with_all = ["only_changed", "sql"])]
+    all: bool,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Rows {
-    /// The file with the rows; default: standard input
+    /// The file with the rows, JSON lines or a JSON array; default: standard input
+    ///
+    /// A row has the members url and metadata, or glance's columns value and meta_data.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 
@@ -77,29 +121,37 @@ pub(crate) struct Rows {
 }
 
 pub(crate) fn run(stage: &Stage, command: &Locations) -> Result<Exit, Failure> {
-    let (rows, write, all) = match command {
-        Locations::Check(rows) => (rows, None, false),
-        Locations::Migrate { rows, write, all } => (rows, write.as_deref(), *all),
+    let by_default = Form::default();
+    let (rows, write, form, verify) = match command {
+        Locations::Check(rows) => (rows, None, &by_default, false),
+        Locations::Migrate { rows, write, form, verify } => (rows, write.as_deref(), form, *verify),
     };
     let places = Places::new(&stage.which.read(Needs::Places)?, rows.foreign)?;
     let interrupt = stage.interrupt()?;
+    let input: Box<dyn BufRead> = match rows.file.as_deref().filter(|path| !is_dash(path)) {
+        Some(path) => {
+            let file = File::open(path).map_err(|error| Failure::file(path, &error))?;
+            let is_input = |write: &&Path| written::is_file(&file, write);
+            refuse_input(write.filter(is_input))?;
+            Box::new(BufReader::with_capacity(BUFFER, file))
+        }
+        None => {
+            refuse_input(write.filter(|write| written::is_stdin(write)))?;
+            Box::new(BufReader::with_capacity(BUFFER, io::stdin().lock()))
+        }
+    };
     let mut work = Work {
         places,
+        verify: verify.then(|| stage.open().map(Verify::new)).transpose()?,
         written: write.map(Written::create).transpose()?,
         told: match write {
             Some(path) if is_dash(path) => Box::new(BufWriter::new(Heard(io::stderr()))),
             _ => Box::new(BufWriter::with_capacity(BUFFER, Heard(io::stdout().lock()))),
         },
-        all,
+        form,
         summary: Summary::default(),
     };
-    match &rows.file {
-        Some(path) if !is_dash(path) => {
-            let file = File::open(path).map_err(|error| Failure::file(path, &error))?;
-            work.read(BufReader::with_capacity(BUFFER, file), &interrupt)?;
-        }
-        _ => work.read(BufReader::with_capacity(BUFFER, io::stdin().lock()), &interrupt)?,
-    }
+    work.read(input, &interrupt)?;
     let (summary, remarks) = work.finish()?;
     for remark in remarks {
         stage.output.remark(remark);
@@ -116,85 +168,153 @@ pub(crate) fn run(stage: &Stage, command: &Locations) -> Result<Exit, Failure> {
     }
     Ok(match command {
         Locations::Check(_) if summary.findings() > 0 => Exit::Findings,
-        Locations::Migrate { .. } if summary.refused() > 0 => Exit::Partial,
+        Locations::Migrate { .. } if summary.unchanged() > 0 => Exit::Partial,
         _ => Exit::Done,
     })
 }
 
-/// One pass over the lines.
-struct Work {
+/// In place, the old values would be lost, of which a failed upgrade needs a copy.
+fn refuse_input(same: Option<&Path>) -> Result<(), Failure> {
+    match same {
+        None => Ok(()),
+        Some(path) => Err(Failure::usage(format!(
+            "{}: --write names the file that the rows are read from: write to another file, and \
+             keep this one: it has the old values",
+            path.display()
+        ))),
+    }
+}
+
+/// One pass over the rows.
+struct Work<'a> {
     places: Places,
-    /// Where changed lines are written.
+    verify: Option<Verify>,
+    /// Where rows are written.
     written: Option<Written>,
-    /// Where the result for each line is reported.
+    /// Where the result for each row is reported.
     told: Box<dyn Write>,
-    all: bool,
+    form: &'a Form,
     summary: Summary,
 }
 
-impl Work {
+impl Work<'_> {
     fn read(&mut self, input: impl BufRead, interrupt: &Interrupt) -> Result<(), Failure> {
-        let mut lines = Lines::new(input);
-        while let Some(line) = lines.next()? {
-            if line.number.is_multiple_of(4096) && interrupt.came() {
+        let mut texts = Texts::new(input);
+        let mut count = 0_u64;
+        if let (Some(dialect), Some(written)) = (self.form.sql, &mut self.written) {
+            written.line(dialect.begin().as_bytes())?;
+        }
+        while let Some(text) = texts.next()? {
+            count += 1;
+            if count.is_multiple_of(4096) && interrupt.came() {
                 return Err(Failure::new(Exit::Interrupted, "cancelled"));
             }
-            self.line(&line)?;
+            match text.text {
+                Ok(row) if row.trim_ascii().is_empty() => {}
+                Ok(row) => self.row(text.line, row)?,
+                Err(problem) if self.written.is_some() => {
+                    let what = format!("line {}: {problem}: nothing was written", text.line);
+                    return Err(Failure::new(Exit::Other, what));
+                }
+                Err(problem) => self.refuse(text.line, &Value::Null, problem)?,
+            }
+        }
+        self.settle()?;
+        match (self.form.sql, &mut self.written) {
+            (Some(_), Some(written)) => written.line(sql::COMMIT.as_bytes()),
+            _ => Ok(()),
+        }
+    }
+
+    fn row(&mut self, line: u64, text: &[u8]) -> Result<(), Failure> {
+        let row = match Row::read(text) {
+            Ok(row) => row,
+            Err((id, problem)) => {
+                self.settle()?;
+                self.refuse(line, &id, &problem)?;
+                return self.pass(text);
+            }
+        };
+        let verdict = self.places.judge(row.url(), row.store());
+        match &mut self.verify {
+            None => self.decided(line, text, &row, verdict),
+            Some(verify) => {
+                verify.add(line, text, &row, verdict);
+                if verify.is_full() { self.settle() } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Writes the rows whose objects were requested.
+    fn settle(&mut self) -> Result<(), Failure> {
+        let Some(verify) = &mut self.verify else { return Ok(()) };
+        for verified in verify.settle()? {
+            // It was read once already.
+            if let Ok(row) = Row::read(&verified.text) {
+                self.decided(verified.line, &verified.text, &row, verified.verdict)?;
+            }
         }
         Ok(())
     }
 
-    fn line(&mut self, line: &Line<'_>) -> Result<(), Failure> {
-        let text = match line.text {
-            Ok(text) if text.trim_ascii().is_empty() => return Ok(()),
-            Ok(text) => text,
-            Err(problem) => return self.refuse(line.number, &Value::Null, problem),
-        };
-        let row = match Row::read(text) {
-            Ok(row) => row,
-            Err((id, problem)) => return self.refuse(line.number, &id, &problem),
-        };
-        match self.places.judge(row.url(), row.store()) {
-            Verdict::Good => {
-                self.summary.good += 1;
-                self.pass(text)
+    fn decided(
+        &mut self,
+        line: u64,
+        text: &[u8],
+        row: &Row<'_>,
+        verdict: Verdict,
+    ) -> Result<(), Failure> {
+        match verdict {
+            Verdict::Good => self.summary.good += 1,
+            Verdict::Other => self.summary.others += 1,
+            Verdict::Refused(problem) => self.refuse(line, &row.told_id(), &problem)?,
+            Verdict::Kept(reason) => {
+                self.summary.kept.add(&reason);
+                self.tell(line, &row.told_id(), "kept", &reason)?;
             }
-            Verdict::Other => {
-                self.summary.others += 1;
-                self.pass(text)
-            }
-            Verdict::Refused(problem) => self.refuse(line.number, row.id(), &problem),
             Verdict::Changed { url, store, credentials_found } => {
+                let new = match (&self.written, self.form.sql) {
+                    (None, _) => None,
+                    (Some(_), None) => Some(Ok(row.changed(&url, &store, self.form.was))),
+                    (Some(_), Some(dialect)) => Some(dialect.update(row, &url, &store)),
+                };
+                if let Some(Err(problem)) = &new {
+                    return self.refuse(line, &row.told_id(), problem);
+                }
                 self.summary.changed(&store, credentials_found, url != row.url());
-                if self.written.is_none() {
-                    let told = json!({
-                        "line": line.number, "id": row.id(), "outcome": "change", "url": url,
-                        "store": store, "credentials_found": credentials_found,
-                    });
-                    writeln!(self.told, "{told}")?;
-                }
-                let changed = row.changed(url, store);
-                match &mut self.written {
-                    Some(written) => written.line(changed.to_string().as_bytes()),
-                    None => Ok(()),
-                }
+                return match (new, &mut self.written) {
+                    (Some(Ok(new)), Some(written)) => written.line(new.as_bytes()),
+                    _ => {
+                        let told = json!({
+                            "line": line, "id": row.told_id(), "outcome": "change", "url": url,
+                            "store": store, "credentials_found": credentials_found,
+                        });
+                        Ok(writeln!(self.told, "{told}")?)
+                    }
+                };
             }
         }
+        self.pass(text)
     }
 
-    /// Passes a line on unchanged.
+    /// Writes a row as it was read.
     fn pass(&mut self, text: &[u8]) -> Result<(), Failure> {
         match &mut self.written {
-            Some(written) if self.all => written.line(text),
+            Some(written) if self.form.sql.is_none() && !self.form.only_changed => {
+                written.line(text)
+            }
             _ => Ok(()),
         }
     }
 
     fn refuse(&mut self, line: u64, id: &Value, problem: &str) -> Result<(), Failure> {
-        self.summary.refuse(problem);
-        let told = json!({ "line": line, "id": id, "outcome": "refused", "problem": problem });
-        writeln!(self.told, "{told}")?;
-        Ok(())
+        self.summary.refused.add(problem);
+        self.tell(line, id, "refused", problem)
+    }
+
+    fn tell(&mut self, line: u64, id: &Value, what: &str, why: &str) -> Result<(), Failure> {
+        let told = json!({ "line": line, "id": id, "outcome": what, "problem": why });
+        Ok(writeln!(self.told, "{told}")?)
     }
 
     fn finish(mut self) -> Result<(Summary, Vec<Remark>), Failure> {
@@ -202,79 +322,6 @@ impl Work {
         let remarks = self.written.map(Written::finish).transpose()?;
         Ok((self.summary, remarks.unwrap_or_default()))
     }
-}
-
-/// Reports whose reader may close the pipe; that does not affect the lines.
-struct Heard<W>(W);
-
-impl<W: Write> Write for Heard<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.0.write(bytes) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
-            written => written,
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self.0.flush() {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            flushed => flushed,
-        }
-    }
-}
-
-/// A file that is written completely or left as it was, or standard output.
-struct Written {
-    /// The path as it was given.
-    path: PathBuf,
-    out: BufWriter<Box<dyn Write>>,
-    output: Option<Output>,
-}
-
-impl Written {
-    fn create(path: &Path) -> Result<Self, Failure> {
-        let (out, output): (Box<dyn Write>, _) = if is_dash(path) {
-            (Box::new(io::stdout()), None)
-        } else {
-            let output = Output::new(path).map_err(|error| not_written(&error))?;
-            (Box::new(output.file().map_err(|error| not_written(&error))?), Some(output))
-        };
-        let out = BufWriter::with_capacity(BUFFER, out);
-        Ok(Self { path: path.to_owned(), out, output })
-    }
-
-    fn line(&mut self, text: &[u8]) -> Result<(), Failure> {
-        let line = self.out.write_all(text).and_then(|()| self.out.write_all(b"\n"));
-        line.map_err(|error| self.failed(&error))
-    }
-
-    /// A closed pipe is an error too, because lines are lost then.
-    fn failed(&self, error: &io::Error) -> Failure {
-        let place = match is_dash(&self.path) {
-            true => "standard output".into(),
-            false => self.path.display().to_string(),
-        };
-        Failure::new(Exit::Other, format!("{place}: could not write all rows: {error}"))
-    }
-
-    /// Commits the file, and returns the remarks about it.
-    fn finish(mut self) -> Result<Vec<Remark>, Failure> {
-        if let Err(error) = self.out.flush() {
-            return Err(self.failed(&error));
-        }
-        let Some(output) = &self.output else { return Ok(Vec::new()) };
-        output.commit().map_err(|error| not_written(&error))?;
-        Ok(output.remarks())
-    }
-}
-
-/// Returns an error that names the file.
-fn not_written(error: &io::Error) -> Failure {
-    Failure::new(Exit::Other, error.to_string())
-}
-
-pub(crate) fn is_dash(path: &Path) -> bool {
-    path.as_os_str() == "-"
 }
 
 const BUFFER: usize = 256 << 10;

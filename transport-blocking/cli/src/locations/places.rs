@@ -20,6 +20,8 @@ pub(super) enum Verdict {
     Other,
     /// Replace its URL and its `store`.
     Changed { url: String, store: String, credentials_found: bool },
+    /// Nothing: it keeps its credentials, which no configured ones replace.
+    Kept(String),
     /// Refuse it, for this reason.
     Refused(String),
 }
@@ -44,7 +46,11 @@ impl Places {
         let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
         if is_one_of(scheme, &["s3", "s3+http", "s3+https"]) {
             return match self.s3.access(url, store) {
-                Ok(access) => verdict(access.migration, access.credentials.is_some()),
+                Ok(access) => {
+                    let at = &access.location;
+                    let place = format!("bucket {:?} at {}", at.bucket(), at.place());
+                    verdict(access.migration, access.credentials.is_some(), &place)
+                }
                 Err(refusal) => refused(&refusal),
             };
         }
@@ -52,7 +58,7 @@ impl Places {
             return match self.swift.access(url, store, None) {
                 Ok(access) => {
                     let has_own = matches!(access.right, SwiftAuthorization::Own(_));
-                    verdict(access.migration, has_own)
+                    verdict(access.migration, has_own, "the account of that user")
                 }
                 Err(refusal) => refused(&refusal),
             };
@@ -61,13 +67,15 @@ impl Places {
     }
 }
 
-/// A location that keeps credentials is refused.
-fn verdict(migration: Option<Migration>, has_own: bool) -> Verdict {
+fn verdict(migration: Option<Migration>, has_own: bool, place: &str) -> Verdict {
     match migration {
         Some(Migration { url, store, credentials_found, .. }) => {
             Verdict::Changed { url, store, credentials_found }
         }
-        None if has_own => Verdict::Refused(KEPT.to_owned()),
+        None if has_own => Verdict::Kept(format!(
+            "the location keeps its credentials, because no configured backend replaces them: add \
+             a backend for {place}"
+        )),
         None => Verdict::Good,
     }
 }
@@ -79,6 +87,3 @@ fn refused(refusal: &Refusal) -> Verdict {
 fn is_one_of(scheme: &str, known: &[&str]) -> bool {
     known.iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }
-
-const KEPT: &str =
-    "the location has credentials, and no configured backend replaces them: they are kept";

@@ -18,9 +18,17 @@ pub(super) struct Summary {
     credentials: u64,
     /// Of these: only get the name of the backend.
     named: u64,
-    /// By problem, up to a number of different problems.
-    refused: BTreeMap<String, u64>,
-    refused_in_all: u64,
+    /// Keep their credentials.
+    pub(super) kept: Reasons,
+    pub(super) refused: Reasons,
+}
+
+/// Numbers of lines by reason.
+#[derive(Debug, Default)]
+pub(super) struct Reasons {
+    /// Up to a number of different reasons.
+    by_reason: BTreeMap<String, u64>,
+    all: u64,
 }
 
 impl Summary {
@@ -33,22 +41,14 @@ impl Summary {
         self.named += u64::from(!is_new_url);
     }
 
-    pub(super) fn refuse(&mut self, problem: &str) {
-        self.refused_in_all += 1;
-        if let Some(count) = self.refused.get_mut(problem) {
-            *count += 1;
-        } else if self.refused.len() < KINDS {
-            self.refused.insert(problem.to_owned(), 1);
-        }
-    }
-
-    pub(super) fn refused(&self) -> u64 {
-        self.refused_in_all
+    /// Returns how many lines should be changed and are not.
+    pub(super) fn unchanged(&self) -> u64 {
+        self.kept.all + self.refused.all
     }
 
     /// Returns how many lines are not correct.
     pub(super) fn findings(&self) -> u64 {
-        self.refused_in_all + self.changes()
+        self.unchanged() + self.changes()
     }
 
     pub(super) fn json(&self) -> Value {
@@ -60,8 +60,10 @@ impl Summary {
             "changed_by_store": self.changed,
             "credentials_removed": self.credentials,
             "only_store_named": self.named,
-            "refused": self.refused_in_all,
-            "refused_by_problem": self.refused,
+            "kept": self.kept.all,
+            "kept_by_reason": self.kept.by_reason,
+            "refused": self.refused.all,
+            "refused_by_problem": self.refused.by_reason,
         })
     }
 
@@ -86,17 +88,35 @@ impl fmt::Display for Summary {
         for (store, count) in &self.changed {
             writeln!(f, "{count:>19} in {store}")?;
         }
-        write!(f, "{:>9} refused", self.refused_in_all)?;
-        for (problem, count) in &self.refused {
-            write!(f, "\n{count:>19} {problem}")?;
+        writeln!(f, "{:>9} keep their credentials{}", self.kept.all, self.kept)?;
+        write!(f, "{:>9} refused{}", self.refused.all, self.refused)
+    }
+}
+
+impl Reasons {
+    pub(super) fn add(&mut self, reason: &str) {
+        self.all += 1;
+        if let Some(count) = self.by_reason.get_mut(reason) {
+            *count += 1;
+        } else if self.by_reason.len() < KINDS {
+            self.by_reason.insert(reason.to_owned(), 1);
         }
-        let told: u64 = self.refused.values().sum();
-        match self.refused_in_all - told {
+    }
+}
+
+impl fmt::Display for Reasons {
+    /// Writes a line for each reason.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (reason, count) in &self.by_reason {
+            write!(f, "\n{count:>19} {reason}")?;
+        }
+        let told: u64 = self.by_reason.values().sum();
+        match self.all - told {
             0 => Ok(()),
             more => write!(f, "\n{more:>19} for other reasons"),
         }
     }
 }
 
-/// Most different problems that are counted separately.
+/// Most different reasons that are counted separately.
 const KINDS: usize = 50;
