@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 /// A list of a few items, used as a slice. A single item is stored in place; two or more are in a
 /// [`Vec`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Few<T>(Items<T>);
+pub(crate) struct Few<T>(Items<T>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Items<T> {
@@ -16,12 +16,12 @@ enum Items<T> {
 
 impl<T> Few<T> {
     /// Creates an empty list.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(Items::None)
     }
 
     /// Appends an item.
-    pub fn push(&mut self, item: T) {
+    pub(crate) fn push(&mut self, item: T) {
         self.0 = match std::mem::replace(&mut self.0, Items::None) {
             Items::None => Items::One(item),
             Items::One(first) => Items::More(vec![first, item]),

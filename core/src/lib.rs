@@ -115,6 +115,5 @@ pub mod xml;
 
 pub use self::base_url::BaseUrl;
 pub use self::error::{Error, Kind};
-pub use self::few::Few;
 pub use self::now::Now;
 pub use self::secret::Secret;

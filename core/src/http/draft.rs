@@ -34,8 +34,7 @@ pub struct Draft {
     pub head: request::Parts,
     /// The body.
     pub body: Body,
-    /// Checksums that are computed over the body and sent in headers, before the head is signed.
-    pub checksums: Few<BodyChecksum>,
+    pub(crate) checksums: Few<BodyChecksum>,
     /// Digests of the body that are not sent, but returned by the completion.
     pub digests: Vec<Algorithm>,
     /// How the body is covered by the signature.
@@ -101,6 +100,17 @@ impl Draft {
             places: Positions::default(),
             retry_policy: None,
         })
+    }
+
+    /// Returns the checksums that are computed over the body and sent in headers, before the head
+    /// is signed.
+    pub fn checksums(&self) -> &[BodyChecksum] {
+        &self.checksums
+    }
+
+    /// Adds a checksum that is computed over the body and sent in a header.
+    pub fn add_checksum(&mut self, checksum: BodyChecksum) {
+        self.checksums.push(checksum);
     }
 
     /// Sets a header, and replaces one of the same name.

@@ -140,7 +140,7 @@ impl<'a> Request<'a> {
             BodyCheck::Auto if self.goes_twice(body) => {
                 let stamp =
                     BodyChecksum { algorithm: Algorithm::Md5, name: ETAG, encoding: Encoding::Hex };
-                self.draft().checksums.push(stamp);
+                self.draft().add_checksum(stamp);
             }
             BodyCheck::Auto => {}
         }

@@ -56,7 +56,7 @@ fn delete_objects() {
     assert_eq!(header(&draft, "x-amz-sdk-checksum-algorithm"), Some("CRC32"));
     assert_eq!(header(&draft, "content-type"), None);
     assert_eq!(draft.payload, Payload::Hashed);
-    let stamp = &draft.checksums[0];
+    let stamp = &draft.checksums()[0];
     assert_eq!(stamp.name, "x-amz-checksum-crc32");
     let value = stamp.algorithm.digest(text(&draft).as_bytes()).unwrap();
     assert_eq!(value.base64(), "naijAQ==");
@@ -83,7 +83,7 @@ fn never_sends_content_md5_where_a_digest_is_demanded() {
     operation.checksum.values = vec![Value::new(Algorithm::Crc32, &[0; 4]).unwrap()];
     let draft = operation.draft(&service).unwrap();
     assert_eq!(draft.head.headers.len(), 1, "only the host: {:?}", draft.head.headers);
-    let stamp = &draft.checksums[0];
+    let stamp = &draft.checksums()[0];
     assert_eq!((stamp.name.as_str(), stamp.algorithm), ("content-md5", Algorithm::Md5));
     // As botocore computes it for this document.
     let value = stamp.algorithm.digest(text(&draft).as_bytes()).unwrap();
@@ -144,7 +144,7 @@ fn complete_multipart_upload() {
     assert_eq!(header(&draft, "x-amz-mp-object-size"), Some("5245080"));
     assert_eq!(header(&draft, "if-none-match"), Some("*"));
     // The operation has no place for a checksum of its own body.
-    assert!(draft.checksums.is_empty());
+    assert!(draft.checksums().is_empty());
     assert!(text(&draft).contains("<ChecksumCRC32>3guZhA==</ChecksumCRC32></Part>"));
 }
 
@@ -250,7 +250,7 @@ fn raw_does_what_is_not_modelled() {
     let draft = draft(&acl);
     assert_eq!(draft.target(), "/bucket?acl&x%20y=a%2Fb");
     assert_eq!(header(&draft, "x-amz-acl"), Some("private"));
-    assert_eq!(draft.checksums[0].name, "content-md5");
+    assert_eq!(draft.checksums()[0].name, "content-md5");
     assert_eq!(acl.idempotency(), Idempotency::Idempotent);
     assert_eq!(Raw::new(Method::HEAD).idempotency(), Idempotency::Read);
     assert_eq!(Raw::new(Method::POST).idempotency(), Idempotency::Once);

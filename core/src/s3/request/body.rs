@@ -227,7 +227,8 @@ impl Request<'_> {
     }
 
     fn stamp(&mut self, algorithm: Algorithm, name: HeaderName) {
-        self.draft().checksums.push(BodyChecksum { algorithm, name, encoding: Encoding::Base64 });
+        let encoding = Encoding::Base64;
+        self.draft().add_checksum(BodyChecksum { algorithm, name, encoding });
     }
 
     /// Decides how the signature covers the body.
