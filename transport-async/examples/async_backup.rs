@@ -2,111 +2,85 @@
 //!
 //! `cargo run --example async_backup` runs against a server in memory.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
+use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io;
 use std::path::Path;
 
-use apus_async::s3::{self, DeleteMany, Download, ListObjectsV2, Object, Upload};
-use apus_async::{Client, Hashers, Keys, create_parents};
-use apus_core::checksum::Algorithm;
-use apus_core::key_path::KeyPaths;
+use apus_async::s3::{self, DeleteMany, Download, ListObjectsV2, Upload};
+use apus_async::{Client, KeyPaths, Keys, create_parents};
 use apus_testing::server::{FaultyS3, S3Model};
 use tokio::task::JoinSet;
+use walkdir::WalkDir;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
+const PREFIX: &str = "today/";
+/// In bytes. The ETag of an object in parts depends on their size.
+const PART_SIZE: u64 = 8 << 20;
+
 /// Uploads the files below `directory` that differ from what is stored.
-async fn backup(
-    client: &Client<s3::Service>,
-    bucket: &str,
-    prefix: &str,
-    directory: &Path,
-) -> Result {
-    let mut items = client.items(ListObjectsV2::new(bucket).prefix(prefix));
-    let mut stored: Vec<Object> = Vec::new();
-    while let Some(object) = items.next().await {
-        stored.push(object?);
-    }
-    for path in files(directory)? {
-        let key = format!("{prefix}{}", path.strip_prefix(directory)?.display());
-        let object = stored.iter().find(|object| object.key == key);
-        if object.is_some_and(|object| is_same(&path, object).unwrap_or(false)) {
+async fn backup(client: &Client<s3::Service>, bucket: &str, directory: &Path) -> Result {
+    let listed = client.items(ListObjectsV2::new(bucket).prefix(PREFIX)).try_collect().await?;
+    let stored: HashMap<_, _> = listed.iter().map(|object| (object.key.as_str(), object)).collect();
+    for file in WalkDir::new(directory) {
+        let file = file?;
+        if !file.file_type().is_file() {
             continue;
         }
-        let done = client.run(Upload::new(bucket, &key)).body(File::open(&path)?).send().await?;
-        println!("{key}: {} bytes", done.size);
+        let name = file.path().strip_prefix(directory)?.to_str().ok_or("a name is not UTF-8")?;
+        let (key, size) = (format!("{PREFIX}{name}"), file.metadata()?.len());
+        if let Some(object) = stored.get(key.as_str())
+            && object.size == Some(size)
+            && object.is_of(File::open(file.path())?, PART_SIZE)?
+        {
+            continue;
+        }
+        let upload = Upload::new(bucket, &key).part_size(PART_SIZE);
+        client.run(upload).body(File::open(file.path())?).send().await?;
+        println!("{key}: {size} bytes");
     }
     Ok(())
 }
 
-fn files(directory: &Path) -> Result<Vec<std::path::PathBuf>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        if path.is_dir() { found.extend(files(&path)?) } else { found.push(path) }
-    }
-    Ok(found)
-}
-
-/// Whether the file has the object's size and, if its ETag is an MD5, the same bytes.
-fn is_same(path: &Path, object: &Object) -> Result<bool> {
-    if object.size != Some(fs::metadata(path)?.len()) {
-        return Ok(false);
-    }
-    let Some(md5) = object.etag.as_ref().and_then(|etag| etag.md5()) else { return Ok(true) };
-    let mut hashers = Hashers::new([Algorithm::Md5])?;
-    io::copy(&mut File::open(path)?, &mut hashers)?;
-    Ok(hashers.finish().value(Algorithm::Md5).is_some_and(|value| value.bytes() == md5))
-}
-
 /// Downloads every object of the prefix to a file below `directory`, four at once.
-async fn restore(
-    client: &Client<s3::Service>,
-    bucket: &str,
-    prefix: &str,
-    directory: &Path,
-) -> Result {
-    let mut paths = KeyPaths::new(prefix);
-    let mut objects = client.items(ListObjectsV2::new(bucket).prefix(prefix));
+async fn restore(client: &Client<s3::Service>, bucket: &str, directory: &Path) -> Result {
+    let mut paths = KeyPaths::new(PREFIX);
+    let mut objects = client.items(ListObjectsV2::new(bucket).prefix(PREFIX));
     let mut running = JoinSet::new();
     while let Some(object) = objects.next().await {
         let key = object?.key;
         let path = create_parents(directory, paths.path(&key)?)?;
-        if running.len() == 4
-            && let Some(done) = running.join_next().await
-        {
-            done??;
+        while running.len() >= 4 {
+            running.join_next().await.transpose()?.transpose()?;
         }
         running.spawn(client.run(Download::new(bucket, key)).to_path(path)?.send());
     }
-    while let Some(done) = running.join_next().await {
-        done??;
-    }
-    Ok(())
+    running.join_all().await.into_iter().try_for_each(|done| done.map(drop).map_err(Into::into))
 }
 
 #[tokio::main]
 async fn main() -> Result {
-    let server = FaultyS3::start(S3Model::new().with_bucket("bucket"))?;
+    let server = FaultyS3::start(S3Model::new().with_bucket("backups"))?;
     let service = s3::Service::custom(&server.endpoint(), "us-east-1")?;
     let client = Client::new(service, Keys::new("ACCESS_KEY", "SECRET_KEY"))?;
 
-    let root = std::env::temp_dir().join(format!("apus-backup-async-{}", std::process::id()));
+    let root = std::env::temp_dir().join(format!("apus-async-backup-{}", std::process::id()));
     let (from, to) = (root.join("from"), root.join("to"));
     fs::create_dir_all(from.join("deep"))?;
     fs::create_dir_all(&to)?;
     fs::write(from.join("small.txt"), "hello")?;
     fs::write(from.join("deep/large.img"), vec![7; 20 << 20])?;
 
-    backup(&client, "bucket", "backup/", &from).await?;
+    backup(&client, "backups", &from).await?;
+    println!("one file changes");
     fs::write(from.join("small.txt"), "hullo")?;
-    backup(&client, "bucket", "backup/", &from).await?;
-    restore(&client, "bucket", "backup/", &to).await?;
+    backup(&client, "backups", &from).await?;
+    restore(&client, "backups", &to).await?;
     assert_eq!(fs::read(to.join("small.txt"))?, b"hullo");
     assert_eq!(fs::metadata(to.join("deep/large.img"))?.len(), 20 << 20);
-    let gone = client.run(DeleteMany::prefix("bucket", "backup/")).send().await?;
+    let gone = client.run(DeleteMany::prefix("backups", PREFIX)).send().await?;
     println!("{} objects deleted", gone.deleted);
     fs::remove_dir_all(root)?;
     Ok(())

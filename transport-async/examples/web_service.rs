@@ -12,8 +12,8 @@ use std::task::{Context, Poll};
 
 use apus_async::http::{Method, Request, Response, StatusCode, header};
 use apus_async::s3::{self, Download, Downloaded, Upload};
+use apus_async::{ByteRange, Conditions, ETag};
 use apus_async::{Bytes, Client, Keys, Reader, Source};
-use apus_core::http::{ByteRange, Conditions, ETag};
 use apus_testing::server::{FaultyS3, S3Model};
 use futures_core::Stream;
 use http_body::{Body, Frame};

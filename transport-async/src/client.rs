@@ -593,7 +593,7 @@ fn short_name<T>() -> &'static str {
 
 #[cfg(feature = "tracing")]
 fn spanned<F: Future>(operation: &'static str, driven: F) -> impl Future<Output = F::Output> {
-    tracing::Instrument::instrument(driven, tracing::info_span!("apus", operation))
+    tracing::Instrument::instrument(driven, apus_host::trace::run(operation))
 }
 
 #[cfg(not(feature = "tracing"))]

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use apus_core::Error;
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Completion, End, Exchange, Outgoing, Receiving};
+use apus_host::trace;
 use bytes::Bytes;
 use http::header::{EXPECT, HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{Request, Uri, request};
@@ -90,7 +91,7 @@ impl ExchangeInProgress {
                 .finish(Some(ExchangeError::new(ExchangeErrorKind::Source, error.to_string()))),
             (Stage::Over, _) => unreachable!("a flight is performed once"),
         };
-        trace(&completion);
+        trace::attempt(&completion);
         completion
     }
 
@@ -101,7 +102,7 @@ impl ExchangeInProgress {
             Stage::Answered(receiving) => receiving.finish(Some(ExchangeError::cancelled())),
             Stage::Over => return None,
         };
-        trace(&completion);
+        trace::attempt(&completion);
         Some(completion)
     }
 
@@ -371,29 +372,3 @@ async fn deliver(
     }
     Ok(())
 }
-
-#[cfg(feature = "tracing")]
-fn trace(completion: &Completion) {
-    let operation = completion.draft().operation;
-    let sent = completion.sent();
-    let sealed = completion.sealed_at().tick;
-    let elapsed = apus_host::clock::now().tick.saturating_sub(sealed);
-    match completion.outcome() {
-        Ok(reply) => tracing::debug!(
-            operation,
-            status = reply.status().as_u16(),
-            sent,
-            received = reply.streamed.max(reply.body.len() as u64),
-            ?elapsed,
-            cut = reply.cut.as_ref().map(|cut| tracing::field::debug(cut.kind())),
-            "answered",
-        ),
-        Err(error) => {
-            let cause = error.exchange_error().map(|failure| tracing::field::debug(failure.kind()));
-            tracing::debug!(operation, sent, ?elapsed, kind = ?error.kind(), cause, "failed");
-        }
-    }
-}
-
-#[cfg(not(feature = "tracing"))]
-fn trace(_: &Completion) {}

@@ -189,10 +189,12 @@ pub use self::stores::Stores;
 pub use apus_core::api::s3;
 #[cfg(feature = "swift")]
 pub use apus_core::api::swift;
-pub use apus_core::checksum::Hashers;
+pub use apus_core::checksum::{self, Hashers};
 pub use apus_core::credentials::Credentials;
 pub use apus_core::guide;
-pub use apus_core::http::Timeouts;
+pub use apus_core::http::{ByteRange, Conditions, ETag, Timeouts};
+#[cfg(feature = "key-paths")]
+pub use apus_core::key_path::{self, KeyPaths};
 #[cfg(feature = "swift")]
 pub use apus_core::keystone;
 pub use apus_core::machine::{Auth, Event, Observer, RateLimits};
@@ -200,6 +202,8 @@ pub use apus_core::proxy::{Proxies, Proxy};
 pub use apus_core::retry::RetryPolicy;
 pub use apus_core::sign::Keys;
 pub use apus_core::{Error, Kind, Secret};
+#[cfg(feature = "store")]
+pub use apus_core::{location, store};
 #[cfg(feature = "credentials")]
 pub use apus_host::credentials;
 pub use apus_host::files::create_parents;

@@ -35,6 +35,19 @@ where
         poll_fn(|cx| self.poll_page(cx)).await
     }
 
+    /// Returns all pages.
+    ///
+    /// # Errors
+    ///
+    /// That of the first page that could not be read.
+    pub async fn try_collect(mut self) -> Result<Vec<O::Output>, Error> {
+        let mut all = Vec::new();
+        while let Some(page) = self.next().await {
+            all.push(page?);
+        }
+        Ok(all)
+    }
+
     fn poll_page(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<O::Output, Error>>> {
         let calling = match &mut self.calling {
             Some(calling) => calling,
@@ -83,6 +96,19 @@ where
     /// Waits for the next item; `None` after the last one or an error.
     pub async fn next(&mut self) -> Option<Result<O::Item, Error>> {
         poll_fn(|cx| self.poll_item(cx)).await
+    }
+
+    /// Returns the items of all pages.
+    ///
+    /// # Errors
+    ///
+    /// That of the first page that could not be read.
+    pub async fn try_collect(mut self) -> Result<Vec<O::Item>, Error> {
+        let mut all = Vec::new();
+        while let Some(item) = self.next().await {
+            all.push(item?);
+        }
+        Ok(all)
     }
 
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<O::Item, Error>>> {

@@ -19,7 +19,7 @@ use apus_core::error::ExchangeError;
 use apus_core::http::{Completion, Exchange};
 use apus_core::machine::{Auth, Pump, Running, Turn};
 use apus_core::now::Wait;
-use apus_host::clock;
+use apus_host::{clock, trace};
 use tokio::time::{Sleep, sleep_until};
 
 use crate::cancel::{Arrival, CancelToken, Listener, RunWaker};
@@ -69,8 +69,8 @@ async fn drive_into<M: Machine>(
     if let Some(rate_limits) = &ends.rate_limits {
         pump = pump.with_rate_limits(Arc::clone(rate_limits));
     }
-    if let Some(observer) = &ends.observer {
-        pump = pump.with_observer(Arc::clone(observer));
+    if let Some(observer) = trace::observe(ends.observer.as_ref()) {
+        pump = pump.with_observer(observer);
     }
     let listeners = tokens.iter().map(CancelToken::listen).collect();
     let mut driver = Driver {

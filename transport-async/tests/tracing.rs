@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use apus_async::{CancelToken, Client, Sink, Transport, TransportConfig};
 use apus_core::credentials::Credentials;
-use apus_core::machine::{Auth, S3Upload, UploadOptions, UploadSource};
+use apus_core::machine::{Auth, RateLimits, S3Upload, UploadOptions, UploadSource};
 use apus_core::s3::{self, BaseUrl, EndpointConfig};
 use apus_core::sign::Keys;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
@@ -48,11 +48,13 @@ fn each_attempt_of_a_call_is_told_in_its_span() {
     });
     let [first, second] = &notes.told[..] else { panic!("{notes:?}") };
     for (told, status, received) in [(first, 503, 6), (second, 200, 5)] {
-        assert_eq!(told.span, "caller > apus operation=\"Ask\"", "{notes:?}");
-        let start =
-            format!("operation=\"Ask\" status={status} sent=6 received={received} elapsed=");
+        assert_eq!(told.span, "caller > apus rpc.method=\"Ask\"", "{notes:?}");
+        let start = format!(
+            "rpc.method=\"Ask\" http.request.method=\"PUT\" http.response.status_code={status} \
+             http.request.body.size=6 http.response.body.size={received} elapsed_ms="
+        );
         assert!(told.text.contains(&start), "{notes:?}");
-        assert!(!told.text.contains("cut="), "{notes:?}");
+        assert!(!told.text.contains("error.type"), "{notes:?}");
     }
     notes.are_silent_about(&["sesame", "path", &server.address.to_string()]);
 }
@@ -67,15 +69,18 @@ fn what_was_cut_or_never_came_is_told_with_its_cause() {
         common::once(server.url()).call(Ask::get("/path?signature=sesame")).await.unwrap_err();
     });
     let [told] = &cut.told[..] else { panic!("{cut:?}") };
-    assert!(told.text.contains("status=200") && told.text.contains("cut=Cut"), "{cut:?}");
+    assert!(
+        told.text.contains("status_code=200") && told.text.contains("error.type=\"Cut\""),
+        "{cut:?}"
+    );
 
     let refused = traced(async {
         let ask = Ask::get("/path?signature=sesame");
         common::once("http://127.0.0.1:1").call(ask).await.unwrap_err();
     });
     let [told] = &refused.told[..] else { panic!("{refused:?}") };
-    assert!(told.text.contains("kind=Transport cause=Connect"), "{refused:?}");
-    assert!(!told.text.contains("status="), "{refused:?}");
+    assert!(told.text.contains("error.type=\"Connect\""), "{refused:?}");
+    assert!(!told.text.contains("status_code="), "{refused:?}");
     for notes in [cut, refused] {
         notes.are_silent_about(&["sesame", "path", "127.0.0.1"]);
     }
@@ -135,7 +140,7 @@ fn each_attempt_of_an_upload_is_told_in_its_span() {
         let uploaded = client.run(upload).body(bytes).send().await.unwrap();
         assert_eq!(uploaded.parts, 3);
     });
-    let span = "caller > apus operation=\"S3Upload\"".to_owned();
+    let span = "caller > apus rpc.method=\"S3Upload\"".to_owned();
     assert!(notes.told.iter().all(|told| told.span == span), "{notes:?}");
     let mut told = Vec::new();
     for (operation, status, sent) in [
@@ -144,12 +149,20 @@ fn each_attempt_of_an_upload_is_told_in_its_span() {
         ("UploadPart", 200, PART),
         ("UploadPart", 200, 1000),
     ] {
-        let start = format!("operation={operation:?} status={status} sent={sent} ");
-        told.push(notes.told.iter().filter(|told| told.text.contains(&start)).count());
+        let parts = [
+            format!("rpc.method={operation:?} "),
+            format!("status_code={status} "),
+            format!("request.body.size={sent} "),
+        ];
+        let is = |told: &&Told| parts.iter().all(|part| told.text.contains(part));
+        told.push(notes.told.iter().filter(is).count());
     }
     assert_eq!(told, [1, 2, 2, 1], "{notes:?}");
     let last = &notes.told.last().unwrap().text;
-    assert!(last.contains("operation=\"CompleteMultipartUpload\" status=200"), "{notes:?}");
+    assert!(
+        last.contains("rpc.method=\"CompleteMultipartUpload\"") && last.contains("status_code=200"),
+        "{notes:?}"
+    );
     assert_eq!(notes.told.len(), 7, "{notes:?}");
     let authority = server.address.to_string();
     notes.are_silent_about(&["sesame", "path", "AWS4", "Signature", &authority]);
@@ -170,9 +183,31 @@ fn what_is_cancelled_is_told() {
         assert!(run.send().await.unwrap_err().is_cancelled());
     });
     let [told] = &notes.told[..] else { panic!("{notes:?}") };
-    assert!(told.span.starts_with("caller > apus operation="), "{notes:?}");
-    assert!(told.text.contains("operation=\"Range\""), "{notes:?}");
-    assert!(told.text.contains("cause=Cancelled"), "{notes:?}");
+    assert!(told.span.starts_with("caller > apus rpc.method="), "{notes:?}");
+    assert!(told.text.contains("rpc.method=\"Range\""), "{notes:?}");
+    assert!(told.text.contains("error.type=\"Cancelled\""), "{notes:?}");
+}
+
+#[test]
+fn a_wait_for_the_limits_is_told() {
+    let server = Server::start(|peer| {
+        while peer.request().is_some() {
+            peer.say(answer("200 OK", ""));
+        }
+    });
+    let notes = traced(async {
+        let limits = RateLimits::new(8).requests_per_second(20);
+        let client = client(server.url()).with_rate_limits(limits);
+        for _ in 0..40 {
+            client.call(Ask::get("/")).await.unwrap();
+        }
+    });
+    let queued = notes.told.iter().find(|told| told.text.contains("message=queued"));
+    let queued = queued.unwrap_or_else(|| panic!("{notes:?}"));
+    assert_eq!(queued.span, "caller > apus rpc.method=\"Ask\"");
+    for part in ["rpc.method=\"Ask\"", "at_once=8", "waiting=0"] {
+        assert!(queued.text.contains(part), "{queued:?}");
+    }
 }
 
 /// All events.

@@ -2,80 +2,72 @@
 //!
 //! `cargo run --example backup` runs against a server in memory.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
+use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io;
 use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
 
-use apus_blocking::s3::{self, DeleteMany, Download, ListObjectsV2, Object, Upload};
-use apus_blocking::{Client, Hashers, Keys, create_parents};
-use apus_core::checksum::Algorithm;
-use apus_core::key_path::KeyPaths;
+use apus_blocking::s3::{self, DeleteMany, Download, ListObjectsV2, Upload};
+use apus_blocking::{Client, KeyPaths, Keys, create_parents};
 use apus_testing::server::{FaultyS3, S3Model};
+use walkdir::WalkDir;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
+const PREFIX: &str = "today/";
+/// In bytes. The ETag of an object in parts depends on their size.
+const PART_SIZE: u64 = 8 << 20;
+
 /// Uploads the files below `directory` that differ from what is stored.
-fn backup(client: &Client<s3::Service>, bucket: &str, prefix: &str, directory: &Path) -> Result {
-    let list = ListObjectsV2::new(bucket).prefix(prefix);
-    let stored: Vec<Object> = client.items(list).collect::<std::result::Result<_, _>>()?;
-    for path in files(directory)? {
-        let key = format!("{prefix}{}", path.strip_prefix(directory)?.display());
-        let object = stored.iter().find(|object| object.key == key);
-        if object.is_some_and(|object| is_same(&path, object).unwrap_or(false)) {
+fn backup(client: &Client<s3::Service>, bucket: &str, directory: &Path) -> Result {
+    let listed = client.items(ListObjectsV2::new(bucket).prefix(PREFIX)).try_collect()?;
+    let stored: HashMap<_, _> = listed.iter().map(|object| (object.key.as_str(), object)).collect();
+    for file in WalkDir::new(directory) {
+        let file = file?;
+        if !file.file_type().is_file() {
             continue;
         }
-        let done = client.run(Upload::new(bucket, &key)).body(File::open(&path)?).send()?;
-        println!("{key}: {} bytes", done.size);
+        let name = file.path().strip_prefix(directory)?.to_str().ok_or("a name is not UTF-8")?;
+        let (key, size) = (format!("{PREFIX}{name}"), file.metadata()?.len());
+        if let Some(object) = stored.get(key.as_str())
+            && object.size == Some(size)
+            && object.is_of(File::open(file.path())?, PART_SIZE)?
+        {
+            continue;
+        }
+        let upload = Upload::new(bucket, &key).part_size(PART_SIZE);
+        client.run(upload).body(File::open(file.path())?).send()?;
+        println!("{key}: {size} bytes");
     }
     Ok(())
 }
 
-fn files(directory: &Path) -> Result<Vec<std::path::PathBuf>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        if path.is_dir() { found.extend(files(&path)?) } else { found.push(path) }
-    }
-    Ok(found)
-}
-
-/// Whether the file has the object's size and, if its ETag is an MD5, the same bytes.
-fn is_same(path: &Path, object: &Object) -> Result<bool> {
-    if object.size != Some(fs::metadata(path)?.len()) {
-        return Ok(false);
-    }
-    let Some(md5) = object.etag.as_ref().and_then(|etag| etag.md5()) else { return Ok(true) };
-    let mut hashers = Hashers::new([Algorithm::Md5])?;
-    io::copy(&mut File::open(path)?, &mut hashers)?;
-    Ok(hashers.finish().value(Algorithm::Md5).is_some_and(|value| value.bytes() == md5))
-}
-
 /// Downloads every object of the prefix to a file below `directory`, four at once.
-fn restore(client: &Client<s3::Service>, bucket: &str, prefix: &str, directory: &Path) -> Result {
-    let objects = Mutex::new(client.items(ListObjectsV2::new(bucket).prefix(prefix)));
-    let paths = Mutex::new(KeyPaths::new(prefix));
-    let next = || objects.lock().expect("no worker panics").next();
-    let work = || -> Result {
-        while let Some(object) = next() {
-            let key = object?.key;
-            let path = paths.lock().expect("no worker panics").path(&key)?;
-            let path = create_parents(directory, path)?;
+fn restore(client: &Client<s3::Service>, bucket: &str, directory: &Path) -> Result {
+    let (mut paths, mut plan) = (KeyPaths::new(PREFIX), Vec::new());
+    for object in client.items(ListObjectsV2::new(bucket).prefix(PREFIX)) {
+        let key = object?.key;
+        plan.push((create_parents(directory, paths.path(&key)?)?, key));
+    }
+    let plan = Mutex::new(plan.into_iter());
+    let next = || plan.lock().ok()?.next();
+    let worker = || -> Result {
+        while let Some((path, key)) = next() {
             client.run(Download::new(bucket, key)).to_path(path)?.send()?;
         }
         Ok(())
     };
     thread::scope(|scope| {
-        let workers: Vec<_> = (0..4).map(|_| scope.spawn(work)).collect();
+        let workers = [(); 4].map(|()| scope.spawn(worker));
         workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
     })
 }
 
 fn main() -> Result {
-    let server = FaultyS3::start(S3Model::new().with_bucket("bucket"))?;
+    let server = FaultyS3::start(S3Model::new().with_bucket("backups"))?;
     let service = s3::Service::custom(&server.endpoint(), "us-east-1")?;
     let client = Client::new(service, Keys::new("ACCESS_KEY", "SECRET_KEY"))?;
 
@@ -86,13 +78,14 @@ fn main() -> Result {
     fs::write(from.join("small.txt"), "hello")?;
     fs::write(from.join("deep/large.img"), vec![7; 20 << 20])?;
 
-    backup(&client, "bucket", "backup/", &from)?;
+    backup(&client, "backups", &from)?;
+    println!("one file changes");
     fs::write(from.join("small.txt"), "hullo")?;
-    backup(&client, "bucket", "backup/", &from)?;
-    restore(&client, "bucket", "backup/", &to)?;
+    backup(&client, "backups", &from)?;
+    restore(&client, "backups", &to)?;
     assert_eq!(fs::read(to.join("small.txt"))?, b"hullo");
     assert_eq!(fs::metadata(to.join("deep/large.img"))?.len(), 20 << 20);
-    let gone = client.run(DeleteMany::prefix("bucket", "backup/")).send()?;
+    let gone = client.run(DeleteMany::prefix("backups", PREFIX)).send()?;
     println!("{} objects deleted", gone.deleted);
     fs::remove_dir_all(root)?;
     Ok(())

@@ -19,6 +19,7 @@ use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{
     Completion, End as BodyEnd, Exchange, Opened, Outgoing, Receiving, Timeouts,
 };
+use apus_host::trace;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT, HeaderValue};
 use http::uri::Scheme;
@@ -34,7 +35,6 @@ use crate::request_head;
 use crate::sink::{Outlet, Sink};
 use crate::source::{PIECE, Source};
 use crate::substitute::Conversation;
-use crate::trace;
 
 /// Performs exchanges over connections that are kept and used again. Cheap to clone; clones share
 /// their connections.

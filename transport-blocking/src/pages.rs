@@ -14,6 +14,17 @@ pub struct PageIter<O: Paged> {
     pub(crate) pages: Pages<O>,
 }
 
+impl<O: Paged> PageIter<O> {
+    /// Returns all pages.
+    ///
+    /// # Errors
+    ///
+    /// That of the first page that could not be read.
+    pub fn try_collect(self) -> Result<Vec<O::Output>, Error> {
+        self.collect()
+    }
+}
+
 impl<O: Paged> Iterator for PageIter<O> {
     type Item = Result<O::Output, Error>;
 
@@ -38,6 +49,15 @@ pub struct Items<O: Paged> {
 }
 
 impl<O: Paged> Items<O> {
+    /// Returns the items of all pages.
+    ///
+    /// # Errors
+    ///
+    /// That of the first page that could not be read.
+    pub fn try_collect(self) -> Result<Vec<O::Item>, Error> {
+        self.collect()
+    }
+
     /// Requests the next page that is not empty.
     fn fill(&mut self) -> Result<(), Error> {
         while self.ready.len() == 0

@@ -27,6 +27,7 @@ use apus_core::http::{Exchange, Opened, Outgoing};
 use apus_core::machine::{Auth, CleanUps, Observer, Pump, RateLimits, Running, Turn, observe_both};
 use apus_core::now::Wait;
 use apus_host::clock::now;
+use apus_host::trace;
 use bytes::Bytes;
 
 use crate::body_reader::BodyReader;
@@ -38,7 +39,6 @@ use crate::reader::Reader;
 use crate::sink::Sink;
 use crate::source::Source;
 use crate::spool::Spool;
-use crate::trace;
 
 /// A task that is about to run, and what it runs with.
 #[must_use = "nothing happens before `send`"]
@@ -190,8 +190,8 @@ impl<'a, T: IntoMachine<S>, S> Run<'a, T, S> {
         let _registration = token.as_ref().map(|token| token.register(bell.clone()));
         let mut pump = Pump::new(machine, means.auths, bell.clone())
             .with_rate_limits(Arc::clone(&means.rate_limits));
-        if let Some(observer) = &means.observer {
-            pump = pump.with_observer(Arc::clone(observer));
+        if let Some(observer) = trace::observe(means.observer.as_ref()) {
+            pump = pump.with_observer(observer);
         }
         let spool =
             pump.stream_window().and_then(|_| source.in_order(pass.as_ref())).map(Spool::new);

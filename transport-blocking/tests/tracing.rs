@@ -6,6 +6,7 @@ mod support;
 use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex};
 
+use apus_core::machine::RateLimits;
 use http::header::{AUTHORIZATION, HeaderValue};
 use support::server::{Server, Then};
 use support::{Ask, client};
@@ -74,13 +75,39 @@ fn attempts_are_told_without_addresses_and_headers() {
     let notes = notes.0.lock().unwrap();
     let lines: Vec<_> = notes.lines().collect();
     assert_eq!(lines.len(), 6, "{notes}");
-    assert_eq!(lines[0], "apus operation=\"Ask\"");
-    for part in ["operation=\"Ask\"", "status=200", "sent=3", "received=5", "elapsed="] {
+    assert_eq!(lines[0], "apus rpc.method=\"Ask\"");
+    for part in [
+        "rpc.method=\"Ask\"",
+        "http.request.method=\"PUT\"",
+        "http.response.status_code=200",
+        "http.request.body.size=3",
+        "http.response.body.size=5",
+        "elapsed_ms=",
+    ] {
         assert!(lines[1].contains(part), "{notes}");
     }
-    assert!(lines[3].contains("cut=Cut"), "{notes}");
-    assert!(lines[5].contains("kind=Transport") && lines[5].contains("cause=Connect"), "{notes}");
+    assert!(lines[3].contains("error.type=\"Cut\""), "{notes}");
+    assert!(lines[5].contains("error.type=\"Connect\""), "{notes}");
     for word in ["sesame", "path", "127.0.0.1"] {
         assert!(!notes.contains(word), "{notes}");
+    }
+}
+
+#[test]
+fn a_wait_for_the_limits_is_told() {
+    let server = Server::start(|_, peer| {
+        peer.answer("200 OK", &[], "");
+        Then::Keep
+    });
+    let notes = Notes::default();
+    tracing::subscriber::with_default(notes.clone(), || {
+        let limits = RateLimits::new(8).requests_per_second(20);
+        let client = client(server.base()).with_rate_limits(limits);
+        (0..40).for_each(|_| drop(client.call(Ask::get("/")).unwrap()));
+    });
+    let notes = notes.0.lock().unwrap();
+    let queued = notes.lines().find(|line| line.contains("message=queued")).expect(&notes);
+    for part in ["rpc.method=\"Ask\"", "at_once=8", "waiting=0"] {
+        assert!(queued.contains(part), "{queued}");
     }
 }

@@ -293,10 +293,10 @@ impl Observer for Meter {
                 self.requests.fetch_add(1, Ordering::Relaxed);
                 let mut seen = self.seen.lock().unwrap();
                 let trailer = draft.framing.as_ref().and_then(|framing| framing.trailer.as_ref());
-                if let Some(stamp) = draft.checksums.first().or(trailer) {
+                if let Some(stamp) = draft.checksums().first().or(trailer) {
                     seen.algorithm = Some(stamp.algorithm);
                 }
-                seen.header |= !draft.checksums.is_empty();
+                seen.header |= !draft.checksums().is_empty();
                 seen.trailer |= trailer.is_some();
             }
             Event::Ended { status, error, .. } => {

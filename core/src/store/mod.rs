@@ -58,3 +58,4 @@ pub use self::stores::Stores;
 pub use self::swift::SwiftStore;
 pub use self::table::{Applied, LocationTable};
 pub use self::verb::Verb;
+pub use crate::machine::UploadSource;

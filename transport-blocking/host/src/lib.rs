@@ -20,3 +20,4 @@ mod read;
 pub mod surroundings;
 #[cfg(feature = "tls")]
 pub mod tls;
+pub mod trace;

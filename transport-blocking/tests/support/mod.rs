@@ -132,7 +132,7 @@ impl Ask {
         let mut draft = Draft::new("Ask", self.method.clone(), uri);
         draft.head.headers = self.headers.clone();
         draft.body = self.body.clone();
-        draft.checksums = self.checksums.clone().into();
+        self.checksums.iter().cloned().for_each(|checksum| draft.add_checksum(checksum));
         draft.incoming = self.incoming.clone();
         draft.timeouts = self.limits;
         draft

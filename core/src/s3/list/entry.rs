@@ -1,5 +1,7 @@
 //! An object in a list.
 
+use std::io;
+
 use crate::checksum::{Algorithm, Type};
 use crate::error::Error;
 use crate::http::ETag;
@@ -33,6 +35,16 @@ pub struct Object {
 }
 
 impl Object {
+    /// Returns whether the object was uploaded from these bytes, in one request or in parts of
+    /// `part_size` bytes, by its ETag: see [`ETag::is_of`]. Compare the size first.
+    ///
+    /// # Errors
+    ///
+    /// Those of the reader.
+    pub fn is_of(&self, reader: impl io::Read, part_size: u64) -> io::Result<bool> {
+        self.etag.as_ref().map_or(Ok(false), |etag| etag.is_of(reader, part_size))
+    }
+
     pub(super) fn read(object: Element<'_>, keys: Keys) -> Result<Self, Error> {
         let algorithms = object.children("ChecksumAlgorithm");
         Ok(Self {

@@ -1,5 +1,7 @@
 //! GET of a container: the listing of its objects.
 
+use std::io;
+
 use serde::Deserialize;
 
 use crate::swift::container::ContainerHead;
@@ -34,6 +36,12 @@ operation! {
 }
 
 impl GetContainer {
+    /// Limits the list to names that begin with this prefix.
+    #[must_use]
+    pub fn prefix(self, prefix: impl Into<String>) -> Self {
+        Self { prefix: Some(prefix.into()), ..self }
+    }
+
     /// Returns the request for the page after this one; `None` after an empty page.
     ///
     /// # Errors
@@ -121,6 +129,23 @@ pub struct ListedObject {
     pub last_modified: Option<Timestamp>,
     /// The target of a symbolic link, as `/v1/account/container/object`.
     pub symlink_path: Option<String>,
+}
+
+impl ListedObject {
+    /// Returns whether the object was uploaded from these bytes, in one request or as a static
+    /// large object with segments of `segment_size` bytes, by its ETag: see
+    /// [`ETag::is_of_segments`]. False for a dynamic large object. Compare the size first.
+    ///
+    /// # Errors
+    ///
+    /// Those of the reader.
+    pub fn is_of(&self, reader: impl io::Read, segment_size: u64) -> io::Result<bool> {
+        match (&self.slo_etag, &self.hash) {
+            (Some(slo), _) => slo.is_of_segments(reader, segment_size),
+            (None, Some(hash)) => hash.is_of(reader, u64::MAX),
+            (None, None) => Ok(false),
+        }
+    }
 }
 
 /// An entry as the server writes it.
