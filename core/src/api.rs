@@ -9,6 +9,7 @@ pub mod s3 {
         PartLimits, ServerCopyOptions, UploadOptions, Uploaded,
     };
     pub use crate::s3::*;
+    pub use crate::task::multipart::MultipartUpload;
     pub use crate::task::s3::{DeleteMany, Download, ServerCopy, Upload};
 }
 

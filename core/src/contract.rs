@@ -12,11 +12,13 @@
 //! | [`Authenticator`] | the authenticator: grants leases, renews its credentials, seals drafts |
 
 mod authenticator;
+mod driven;
 mod machine;
 mod notice;
 mod task;
 
 pub use self::authenticator::{AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest};
+pub use self::driven::{Driven, Handle};
 pub use self::machine::{Machine, OnFailure, OpensHead, Step, StreamWindow};
 pub use self::notice::Notice;
 pub use self::task::{IntoMachine, Paged, Pages, Start};

@@ -6,6 +6,7 @@
 //!
 //! [`api`](crate::api) has the tasks beside the operations of their protocol.
 
+pub mod multipart;
 pub mod s3;
 #[cfg(feature = "swift")]
 pub mod swift;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use apus_core::Error;
 use apus_core::contract::{
-    IntoMachine, Machine, OpensHead, Operation, Paged, Pages, Service, Start,
+    Driven, Handle, IntoMachine, Machine, OpensHead, Operation, Paged, Pages, Service, Start,
 };
 use apus_core::error::{ExchangeError, Leftover};
 use apus_core::http::{Completion, Exchange};
@@ -37,9 +37,10 @@ use crate::exchange::ExchangeInProgress;
 use crate::pages::{Items, PageStream};
 use crate::pool::Pool;
 use crate::reader::Reader;
-use crate::run::{Driven, Peek, drive};
+use crate::run::{DriveContext, Peek, drive};
 use crate::sink::Sink;
 use crate::source::Source;
+use crate::started::Started;
 
 /// Performs exchanges over connections that are kept and used again. Cheap to clone; clones share
 /// their connections.
@@ -261,6 +262,39 @@ impl<S: Service> Client<S> {
         Run::new(name, task, (service, seed), transport, auths, ends, &self.cleanups)
     }
 
+    /// Begins a transfer whose steps the caller drives: a multipart upload, by
+    /// [`CreateMultipartUpload`](crate::s3::CreateMultipartUpload).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`call`](Self::call).
+    pub async fn start<O>(&self, operation: O) -> Result<Started<O::Handle>, Error>
+    where
+        O: Driven<Service = S>,
+        O::Handle:
+            Handle<S, Abandon: IntoMachine<S, Machine: Machine<Output: Send> + Send + 'static>>,
+        S: Send + Sync + 'static,
+    {
+        let handle = operation.clone().handle(self.call(operation).await?);
+        let client = self.clone();
+        Ok(Started::new(handle, move |handle| client.abandon(&handle)))
+    }
+
+    /// Removes what a transfer has begun, and reports what is left.
+    fn abandon<H>(&self, handle: &H)
+    where
+        H: Handle<S, Abandon: IntoMachine<S, Machine: Machine<Output: Send> + Send + 'static>>,
+    {
+        let Some(task) = handle.abandon() else { return };
+        let (running, _claim) = self.cleanups.begin();
+        running.tell(handle.leftovers());
+        if let Ok(runtime) = tokio::runtime::Handle::try_current()
+            && let Ok(removal) = self.run(task).drive(running, None)
+        {
+            runtime.spawn(removal);
+        }
+    }
+
     /// Lists the pages of `first` and of the requests after it. Ends after an error.
     ///
     /// # Errors
@@ -308,7 +342,7 @@ impl<S: Service> Client<S> {
         // Boxed, because a machine is moved several times before it runs.
         let call = Box::new(Call::new(operation, Arc::clone(&self.service), self.seed()));
         let ends = self.ends(source, Sink::none());
-        let with = Driven {
+        let with = DriveContext {
             auths: self.auths.clone(),
             ends,
             tokens: Vec::new(),
@@ -499,7 +533,7 @@ where
         let Self { name, task, service, seed, transport, auths, ends, tokens, .. } = self;
         let start = Start { service: &service, source: ends.source.given()?, seed };
         let machine = task.into_machine(start)?;
-        let with = Driven { auths, ends, tokens, running: Some(running), peek };
+        let with = DriveContext { auths, ends, tokens, running: Some(running), peek };
         Ok(spanned(name, async move { drive(machine, &transport, with).await }))
     }
 }

@@ -94,6 +94,22 @@
 //! # }
 //! ```
 //!
+//! Send the parts of a multipart upload yourself, in any order; dropped before its end, it is
+//! aborted:
+//!
+//! ```no_run
+//! # use apus_async::{Client, s3};
+//! use apus_async::s3::CreateMultipartUpload;
+//!
+//! # async fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+//! let upload = client.start(CreateMultipartUpload::new("bucket", "key")).await?;
+//! client.run(upload.part(2)).body("the last part").send().await?;
+//! client.run(upload.part(1)).body(vec![0; 5 << 20]).send().await?;
+//! client.run(upload.complete()).send().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Presign a URL, and end in good order:
 //!
 //! ```no_run
@@ -172,6 +188,7 @@ mod sending;
 mod sink;
 mod source;
 mod spool;
+mod started;
 #[cfg(feature = "store")]
 mod stores;
 mod stream;
@@ -184,6 +201,7 @@ pub use self::pages::{Items, PageStream};
 pub use self::reader::Reader;
 pub use self::sink::Sink;
 pub use self::source::Source;
+pub use self::started::Started;
 #[cfg(feature = "store")]
 pub use self::stores::Stores;
 pub use apus_core::api::s3;

@@ -33,7 +33,7 @@ use crate::source::Spooling;
 pub(crate) type Peek<M> = Box<dyn FnMut(&M) -> bool + Send>;
 
 /// What a run is driven with, besides its machine.
-pub(crate) struct Driven<M> {
+pub(crate) struct DriveContext<M> {
     pub(crate) auths: Arc<[Auth]>,
     pub(crate) ends: Ends,
     pub(crate) tokens: Vec<CancelToken>,
@@ -46,7 +46,7 @@ pub(crate) struct Driven<M> {
 pub(crate) async fn drive<M: Machine>(
     machine: M,
     transport: &Transport,
-    with: Driven<M>,
+    with: DriveContext<M>,
 ) -> Result<M::Output, Error> {
     let sink = with.ends.sink.clone();
     let result = drive_into(machine, transport, with).await;
@@ -57,9 +57,9 @@ pub(crate) async fn drive<M: Machine>(
 async fn drive_into<M: Machine>(
     machine: M,
     transport: &Transport,
-    with: Driven<M>,
+    with: DriveContext<M>,
 ) -> Result<M::Output, Error> {
-    let Driven { auths, mut ends, tokens, running, peek } = with;
+    let DriveContext { auths, mut ends, tokens, running, peek } = with;
     let needs = machine.needs();
     needs.check(ends.source.given()?, ends.sink.is_given())?;
     let workers = ends.source.begin(needs.memory()).await?;
@@ -415,7 +415,7 @@ mod tests {
         let waker = || Waker::from(Arc::new(Count(Arc::clone(&woken))));
         let run = || {
             let tokens = vec![token.clone()];
-            let with = Driven {
+            let with = DriveContext {
                 auths: Arc::new([]),
                 ends: Ends::default(),
                 tokens,

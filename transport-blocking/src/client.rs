@@ -7,7 +7,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use apus_core::Error;
-use apus_core::contract::{IntoMachine, Operation, Paged, Pages, Service};
+use apus_core::contract::{Driven, Handle, IntoMachine, Operation, Paged, Pages, Service};
 use apus_core::error::Leftover;
 use apus_core::machine::{Auth, Call, CleanUps, GrantOnly, Observer, RateLimits, observe_both};
 use apus_core::sign::Presigned;
@@ -23,6 +23,7 @@ use crate::pages::{Items, PageIter};
 use crate::run::{Run, RunContext};
 use crate::sink::Sink;
 use crate::source::Source;
+use crate::started::Started;
 
 /// A service, the authenticators for it, and a transport. Clones share connections, limits and what
 /// was learned about the service.
@@ -172,6 +173,31 @@ impl<S: Service> Client<S> {
     /// then call [`send`](Run::send).
     pub fn run<'a, T: IntoMachine<S>>(&self, task: T) -> Run<'a, T, S> {
         self.named(short_name::<T>(), task)
+    }
+
+    /// Begins a transfer whose steps the caller drives: a multipart upload, by
+    /// [`CreateMultipartUpload`](crate::s3::CreateMultipartUpload).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`call`](Self::call).
+    pub fn start<O>(&self, operation: O) -> Result<Started<O::Handle>, Error>
+    where
+        O: Driven<Service = S>,
+        S: Send + Sync + 'static,
+    {
+        let handle = operation.clone().handle(self.call(operation)?);
+        let client = self.clone();
+        Ok(Started::new(handle, move |handle| client.abandon(&handle)))
+    }
+
+    /// Removes what a transfer has begun, and reports what is left.
+    fn abandon<H: Handle<S>>(&self, handle: &H) {
+        let Some(task) = handle.abandon() else { return };
+        let (running, _claim) = self.means.cleanups.begin();
+        if self.run(task).send().is_err() {
+            running.tell(handle.leftovers());
+        }
     }
 
     /// Lists the pages of `first` and of the requests after it. Ends after an error.

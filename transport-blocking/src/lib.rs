@@ -93,6 +93,22 @@
 //! # }
 //! ```
 //!
+//! Send the parts of a multipart upload yourself, in any order; dropped before its end, it is
+//! aborted:
+//!
+//! ```no_run
+//! # use apus_blocking::{Client, s3};
+//! use apus_blocking::s3::CreateMultipartUpload;
+//!
+//! # fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+//! let upload = client.start(CreateMultipartUpload::new("bucket", "key"))?;
+//! client.run(upload.part(2)).body("the last part").send()?;
+//! client.run(upload.part(1)).body(vec![0; 5 << 20]).send()?;
+//! client.run(upload.complete()).send()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Presign a URL, and end in good order:
 //!
 //! ```no_run
@@ -166,6 +182,7 @@ mod run;
 mod sink;
 mod source;
 mod spool;
+mod started;
 #[cfg(feature = "store")]
 mod stores;
 mod substitute;
@@ -182,6 +199,7 @@ pub use self::reader::Reader;
 pub use self::run::Run;
 pub use self::sink::Sink;
 pub use self::source::Source;
+pub use self::started::Started;
 #[cfg(feature = "store")]
 pub use self::stores::Stores;
 pub use apus_core::api::s3;

@@ -9,15 +9,16 @@ use std::time::Duration;
 use apus_conformance::server::{
     EmbeddedOpenStack, Ending, Fault, FaultyS3, OpenStackModel, Operation, Plan, S3Model,
 };
-use apus_core::Error;
 use apus_core::api::s3::{
-    self, CreateBucket, DeleteMany, Download, GetObject, HeadObject, ListObjectsV2, PutObject,
-    ServerCopy, Upload,
+    self, CopySource, CreateBucket, CreateMultipartUpload, DeleteMany, Download, GetObject,
+    HeadObject, ListObjectsV2, PutObject, ServerCopy, Upload,
 };
 use apus_core::api::swift::{self, HeadContainer, PutContainer};
+use apus_core::checksum::{Algorithm, Declared, Type};
 use apus_core::keystone::{Domain, Scope, Session, User};
 use apus_core::retry::RetryPolicy;
 use apus_core::sign::Keys;
+use apus_core::{Error, Kind};
 use tokio::io::AsyncReadExt;
 use tokio::runtime::Builder;
 
@@ -33,6 +34,9 @@ both! {
     a_list_with_common_prefixes_has_pages_and_no_items,
     a_prefix_is_deleted,
     an_upload_without_a_source_is_an_error,
+    parts_are_uploaded_by_the_caller_in_any_order,
+    an_upload_that_the_caller_drops_is_aborted,
+    an_upload_that_cannot_be_aborted_is_named,
     a_path_is_written_completely_or_not_at_all,
     a_prefix_of_swift_objects_is_deleted_with_their_segments,
 }
@@ -246,6 +250,105 @@ fn a_prefix_is_deleted(via: Via) {
         assert_eq!(done.deleted, 1);
     });
     assert!(server.model().keys("bucket").is_empty());
+}
+
+fn parts_are_uploaded_by_the_caller_in_any_order(via: Via) {
+    let server = server(S3Model::new().with_bucket("bucket"));
+    let (first, last) = (pattern(5 << 20), pattern(1 << 20));
+    over!(via, server, |client, transport, wait| {
+        let mut create = CreateMultipartUpload::new("bucket", "object");
+        create.checksum_algorithm = Some(Algorithm::Crc32);
+        create.checksum_type = Some(Type::FullObject);
+        let upload = wait!(client.start(create)).unwrap();
+        let missing = wait!(client.run(upload.complete()).send()).unwrap_err();
+        assert_eq!(missing.kind(), Kind::InvalidInput);
+        assert!(missing.message().contains("has no parts"), "{missing}");
+        wait!(client.run(upload.part(7)).body(last.clone()).send()).unwrap();
+        wait!(client.run(upload.part(2)).body("replaced").send()).unwrap();
+        wait!(client.run(upload.part(2)).body(first.clone()).send()).unwrap();
+        let numbers: Vec<u32> = upload.parts().iter().map(|part| part.part_number).collect();
+        assert_eq!(numbers, [2, 7]);
+        // The response is lost: the object is looked for.
+        let lost =
+            Plan::new().on(Operation::CompleteMultipartUpload, 1, Fault::Lost(Ending::Reset));
+        server.model().set_plan(lost);
+        let done = wait!(client.run(upload.complete().if_absent()).send()).unwrap();
+        let whole = [first.as_ref(), last.as_ref()].concat();
+        let crc = Algorithm::Crc32.digest(&whole).unwrap();
+        assert!(done.stored.checksums.contains(&Declared::FullObject(crc)), "{done:?}");
+        drop(upload);
+        let got = transport::Sink::memory();
+        wait!(client.run(Download::new("bucket", "object")).write_to(&got).send()).unwrap();
+        assert!(got.take() == whole);
+        assert!(wait!(client.shutdown(Duration::from_secs(5))).is_empty());
+
+        let upload = wait!(client.start(CreateMultipartUpload::new("bucket", "second"))).unwrap();
+        let copy = upload.copy_part(1, CopySource::new("bucket", "object")).range(0..(5 << 20));
+        wait!(client.run(copy).send()).unwrap();
+        wait!(client.run(upload.complete()).send()).unwrap();
+        assert_eq!(
+            wait!(client.call(HeadObject::new("bucket", "second"))).unwrap().size,
+            Some(5 << 20)
+        );
+
+        let upload = wait!(client.start(CreateMultipartUpload::new("bucket", "third"))).unwrap();
+        wait!(client.run(upload.part(1)).body("hello").send()).unwrap();
+        wait!(client.run(upload.abort()).send()).unwrap();
+    });
+    assert_eq!(server.model().keys("bucket"), ["object", "second"]);
+    assert!(server.model().open_uploads().is_empty());
+}
+
+fn an_upload_that_the_caller_drops_is_aborted(via: Via) {
+    let server = server(S3Model::new().with_bucket("bucket"));
+    over!(via, server, |client, transport, wait| {
+        let upload = wait!(client.start(CreateMultipartUpload::new("bucket", "object"))).unwrap();
+        wait!(client.run(upload.part(1)).body("hello").send()).unwrap();
+        drop(upload);
+        assert!(wait!(client.shutdown(Duration::from_secs(5))).is_empty());
+        assert!(server.model().open_uploads().is_empty());
+
+        // What the one attempt could not remove is reported.
+        let upload = wait!(client.start(CreateMultipartUpload::new("bucket", "object"))).unwrap();
+        let id = upload.upload_id().to_owned();
+        let busy = Plan::new().always(Operation::AbortMultipartUpload, Fault::InternalError);
+        server.model().set_plan(busy);
+        drop(upload);
+        let left = wait!(client.shutdown(Duration::from_secs(5)));
+        assert!(left.len() == 1 && left[0].to_string().contains(&id), "{left:?}");
+        assert_eq!(server.model().count(Operation::AbortMultipartUpload), 2);
+    });
+}
+
+#[test]
+fn an_upload_that_is_dropped_without_a_runtime_is_reported() {
+    let server = server(S3Model::new().with_bucket("bucket"));
+    let runtime = || Builder::new_current_thread().enable_all().build().unwrap();
+    let service = s3::Service::custom(&server.endpoint(), "us-east-1").unwrap();
+    let client = apus_async::Client::new(service, Keys::new("AKID", "secret")).unwrap();
+    let create = CreateMultipartUpload::new("bucket", "object");
+    let upload = runtime().block_on(client.start(create)).unwrap();
+    let id = upload.upload_id().to_owned();
+    drop(upload);
+    let left = runtime().block_on(client.shutdown(Duration::from_secs(5)));
+    assert!(left.len() == 1 && left[0].to_string().contains(&id), "{left:?}");
+}
+
+fn an_upload_that_cannot_be_aborted_is_named(via: Via) {
+    let server = server(S3Model::new().with_bucket("bucket"));
+    over!(via, server, |client, transport, wait| {
+        let upload = wait!(client.start(CreateMultipartUpload::new("bucket", "object"))).unwrap();
+        let refused = Fault::Refuse(403, "AccessDenied");
+        let plan = Plan::new().always(Operation::AbortMultipartUpload, refused);
+        server.model().set_plan(plan);
+        let error = wait!(client.run(upload.abort()).send()).unwrap_err();
+        let left = error.leftovers();
+        assert!(left.len() == 1 && left[0].to_string().contains(upload.upload_id()), "{error:?}");
+        // The way out is open still.
+        server.model().set_plan(Plan::new());
+        wait!(client.run(upload.abort()).send()).unwrap();
+    });
+    assert!(server.model().open_uploads().is_empty());
 }
 
 fn an_upload_without_a_source_is_an_error(via: Via) {

@@ -1,5 +1,6 @@
 //! The machines, and the pump that connects a machine to its authenticators.
 
+mod abort_upload;
 mod call;
 mod cleanups;
 pub mod compose;
@@ -20,6 +21,7 @@ mod swift_delete;
 mod trust_scoped;
 pub mod upload;
 
+pub use self::abort_upload::S3AbortUpload;
 pub use self::call::Call;
 pub use self::cleanups::{Claim, CleanUps, Running};
 pub use self::copy::{S3Copy, ServerCopyOptions};

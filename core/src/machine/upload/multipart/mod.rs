@@ -36,6 +36,7 @@ use crate::contract::{Machine, OnFailure, Step, StreamWindow};
 use crate::error::{Error, ExchangeError, Leftover};
 use crate::http::Completion;
 use crate::machine::Call;
+use crate::machine::abort_upload::is_gone;
 use crate::machine::compose::nest;
 use crate::machine::upload::absent;
 use crate::now::{Now, Wait};
@@ -447,11 +448,6 @@ fn create(job: &Job, service: &Arc<Service>) -> Call<CreateMultipartUpload> {
     create.checksum_type = job.checksum_type;
     create.overrides = job.checksum.overrides;
     job.call(create, service, CREATE)
-}
-
-/// Returns whether the upload does not exist any more.
-fn is_gone(error: &Error) -> bool {
-    error.is_not_found() || error.code() == Some("NoSuchUpload")
 }
 
 const CREATE: u32 = 0;

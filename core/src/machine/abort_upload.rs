@@ -1,0 +1,186 @@
+//! The removal of one multipart upload.
+//!
+//! ```text
+//!  Aborting ─▶ Listing ── it does not exist ──▶ over
+//!     ▲           │
+//!     └ it exists ┘   three times at most
+//! ```
+//!
+//! A part that was in flight during the abort may be stored after it ("AbortMultipartUpload", S3 API
+//! reference), so that an abort counts only when the upload can't be listed any more.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::contract::{Machine, OnFailure, Step};
+use crate::error::{Error, ExchangeError, Leftover};
+use crate::http::Completion;
+use crate::machine::Call;
+use crate::machine::compose::{nest, seed};
+use crate::now::Now;
+use crate::s3::{AbortMultipartUpload, CustomerKey, ListParts, Service};
+
+/// Removes a multipart upload and its parts, and checks that it does not exist any more.
+#[derive(Debug)]
+pub struct S3AbortUpload {
+    abort: AbortMultipartUpload,
+    customer_key: Option<CustomerKey>,
+    service: Arc<Service>,
+    auth: usize,
+    seed: u64,
+    aborts: u32,
+    /// Only one attempt, without a check.
+    once: bool,
+    cancelled: bool,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Next,
+    Aborting(Box<Call<AbortMultipartUpload>>),
+    Listing(Box<Call<ListParts>>),
+    Over,
+}
+
+impl S3AbortUpload {
+    /// Makes the removal. `customer_key` is that of an upload with SSE-C, for servers that require
+    /// it in ListParts. `seed` decides the jitter of delays.
+    pub fn new(
+        abort: AbortMultipartUpload,
+        customer_key: Option<CustomerKey>,
+        service: Arc<Service>,
+        seed: u64,
+    ) -> Self {
+        let (once, cancelled, phase) = (false, false, Phase::Next);
+        Self { abort, customer_key, service, auth: 0, seed, aborts: 0, once, cancelled, phase }
+    }
+
+    /// Makes one attempt, and does not check it: for a process that must not wait.
+    #[must_use]
+    pub fn once(self) -> Self {
+        Self { once: true, ..self }
+    }
+
+    /// Uses the authenticator at position `auth` of the pump's list. The default is the first, 0.
+    #[must_use]
+    pub fn with_auth(self, auth: usize) -> Self {
+        Self { auth, ..self }
+    }
+
+    fn abort(&mut self) -> Phase {
+        self.aborts += 1;
+        let (service, seed) = (Arc::clone(&self.service), seed(self.seed, ABORT + self.aborts));
+        let call = Call::new(self.abort.clone(), service, seed);
+        Phase::Aborting(Box::new(call.with_auth(self.auth)))
+    }
+
+    fn list(&self) -> Phase {
+        let AbortMultipartUpload { bucket, key, upload_id, common, .. } = &self.abort;
+        let mut list = ListParts::new(bucket, key, upload_id);
+        list.customer_key.clone_from(&self.customer_key);
+        list.common.clone_from(common);
+        let (service, seed) = (Arc::clone(&self.service), seed(self.seed, LIST));
+        Phase::Listing(Box::new(Call::new(list, service, seed).with_auth(self.auth)))
+    }
+
+    fn over(&mut self, result: Result<(), Error>) -> Step<()> {
+        let left = self.leftovers();
+        self.phase = Phase::Over;
+        Step::Done(result.map_err(|error| left.into_iter().fold(error, Error::with_leftover)))
+    }
+
+    fn remains(&self) -> Error {
+        let AbortMultipartUpload { bucket, key, .. } = &self.abort;
+        Error::invalid_response(format!(
+            "the server confirmed {} times that it has aborted the multipart upload of \
+             {bucket}/{key}, but still lists it",
+            self.aborts
+        ))
+    }
+}
+
+impl Machine for S3AbortUpload {
+    type Output = ();
+
+    fn poll(&mut self, now: Now) -> Step<()> {
+        loop {
+            match &mut self.phase {
+                Phase::Next if self.cancelled => {
+                    return self.over(Err(ExchangeError::cancelled().into()));
+                }
+                Phase::Next => self.phase = self.abort(),
+                Phase::Aborting(call) => {
+                    // A call that waits without a request in flight is about to repeat it.
+                    let step = match nest(call.poll(now), ABORT) {
+                        ControlFlow::Break(Step::Wait(_)) if self.once && !call.is_in_flight() => {
+                            return self.over(Err(ExchangeError::cancelled().into()));
+                        }
+                        step => step,
+                    };
+                    match step {
+                        ControlFlow::Break(step) => return step,
+                        ControlFlow::Continue(Err(error)) if !is_gone(&error) => {
+                            return self.over(Err(error));
+                        }
+                        ControlFlow::Continue(_) if self.once => return self.over(Ok(())),
+                        ControlFlow::Continue(_) => self.phase = self.list(),
+                    }
+                }
+                Phase::Listing(call) => match nest(call.poll(now), LIST) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(Ok(_)) if self.aborts < ABORTS => {
+                        self.phase = self.abort();
+                    }
+                    ControlFlow::Continue(Ok(_)) => {
+                        let error = self.remains();
+                        return self.over(Err(error));
+                    }
+                    // A client without permission to list may nevertheless have aborted.
+                    ControlFlow::Continue(Err(_)) => return self.over(Ok(())),
+                },
+                Phase::Over => return Step::Wait(None),
+            }
+        }
+    }
+
+    fn complete(&mut self, now: Now, mut done: Completion) {
+        match (done.route(), &mut self.phase) {
+            (Some(ABORT), Phase::Aborting(call)) => call.complete(now, done),
+            (Some(LIST), Phase::Listing(call)) => call.complete(now, done),
+            _ => {}
+        }
+    }
+
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
+        match &mut self.phase {
+            Phase::Aborting(call) => call.cancel(now, on_failure),
+            Phase::Listing(call) => call.cancel(now, on_failure),
+            Phase::Next => self.cancelled = true,
+            Phase::Over => {}
+        }
+    }
+
+    fn is_long(&self) -> bool {
+        false
+    }
+
+    fn leftovers(&self) -> Vec<Leftover> {
+        let AbortMultipartUpload { bucket, key, upload_id, .. } = self.abort.clone();
+        match self.phase {
+            Phase::Over => Vec::new(),
+            _ => vec![Leftover::MultipartUpload { bucket, key, upload_id }],
+        }
+    }
+}
+
+/// Returns whether the upload does not exist any more.
+pub(crate) fn is_gone(error: &Error) -> bool {
+    error.is_not_found() || error.code() == Some("NoSuchUpload")
+}
+
+const ABORT: u32 = 0;
+const LIST: u32 = 1;
+
+/// The number of aborts, repeated while the upload is still listed.
+const ABORTS: u32 = 3;
