@@ -66,6 +66,7 @@ mod s3_drafts;
 mod s3_endpoint;
 mod s3_lists;
 mod s3_negotiation;
+mod s3_resume;
 mod s3_verdicts;
 mod short_bodies;
 #[cfg(feature = "store")]

@@ -220,8 +220,8 @@ fn a_completion_that_is_cut_off_is_looked_at_before_it_is_sent_again() {
         assert!(asked && run.requests.len() == 3, "{:?}", run.requests);
     }
     // The upload has parts: it was not completed.
-    let open = parts("<Part><PartNumber>1</PartNumber></Part>");
-    let run = call(complete(), &[cut(), open, ok(body)]);
+    let both = "<Part><PartNumber>1</PartNumber></Part><Part><PartNumber>2</PartNumber></Part>";
+    let run = call(complete(), &[cut(), parts(both), ok(body)]);
     run.result.unwrap();
     assert_eq!(run.requests.len(), 3);
 }

@@ -71,10 +71,9 @@ impl Server {
                     self.comes_back -= usize::from(self.open);
                 }
                 match self.open {
-                    true => Answer::new(200).body(
-                        "<ListPartsResult><UploadId>id</UploadId><Part><PartNumber>1</PartNumber>\
-                         </Part></ListPartsResult>",
-                    ),
+                    // A part that came late is alone.
+                    true if self.looks > 0 => Answer::new(200).body(listed(1)),
+                    true => Answer::new(200).body(listed(3)),
                     false => Answer::error(404, "NoSuchUpload"),
                 }
             }
@@ -101,6 +100,12 @@ fn run(server: &mut Server, set: impl FnOnce(&mut Config)) -> Run<S3Upload> {
     Sim::new(upload(set, options()))
         .source(object(LENGTH))
         .run(|head, body| server.answer(head, body))
+}
+
+fn listed(parts: usize) -> String {
+    let part = |number| format!("<Part><PartNumber>{number}</PartNumber></Part>");
+    let parts: String = (1..=parts).map(part).collect();
+    format!("<ListPartsResult><UploadId>id</UploadId>{parts}</ListPartsResult>")
 }
 
 fn aws(config: &mut Config) {
@@ -464,6 +469,47 @@ fn an_attempt_at_a_part_that_may_land_yet_is_named_though_the_part_was_stored() 
     let [Leftover::Perhaps { look_at }] = error.leftovers() else { panic!("{error}") };
     assert!(look_at.contains("multipart upload id of bucket/key"), "{look_at}");
     assert!(!server.open, "{:?}", run.requests);
+}
+
+/// The server may store the attempt that was never answered after it has made the object.
+#[test]
+fn an_attempt_at_a_part_that_may_land_after_the_object_was_made_is_named() {
+    let made = "<CompleteMultipartUploadResult><ETag>t</ETag></CompleteMultipartUploadResult>";
+    let mut server = Server::new(&[Answer::new(200).body(made)], Answer::new(404));
+    let mut puts = 0;
+    let run = Sim::new(upload(|_| {}, options())).source(object(LENGTH)).run(|head, body| {
+        puts += usize::from(head.method == "PUT");
+        if head.method == "PUT" && puts == 1 { lost() } else { server.answer(head, body) }
+    });
+    let done = run.result.unwrap();
+    let [Leftover::Perhaps { look_at }] = &done.leftovers[..] else { panic!("{done:?}") };
+    assert!(look_at.contains("multipart upload id of bucket/key"), "{look_at}");
+}
+
+/// The object was made, its response is a 500, and a late part has brought the upload back.
+#[test]
+fn a_late_part_alone_is_no_proof_that_an_upload_was_not_completed() {
+    let invalid = Answer::error(400, "InvalidPart");
+    for (there, known) in [(shown(LENGTH, &ours()), true), (shown(LENGTH, "opaque"), false)] {
+        let failed = Answer::error(500, "InternalError");
+        let mut server = Server::new(&[failed, invalid.clone()], there);
+        let mut puts = 0;
+        let run = Sim::new(upload(aws, options())).source(object(LENGTH)).run(|head, body| {
+            puts += usize::from(head.method == "PUT");
+            match head.method.as_str() {
+                "PUT" if puts == 1 => lost(),
+                "GET" if server.open => Answer::new(200).body(listed(1)),
+                _ => server.answer(head, body),
+            }
+        });
+        match known {
+            true => {
+                let done = run.result.unwrap();
+                assert!(done.recovered && done.leftovers.len() == 1, "{done:?}");
+            }
+            false => assert!(run.result.unwrap_err().outcome_unknown(), "{:?}", run.requests),
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value};
 use crate::http::ETag;
 use crate::s3::commit_check::{Evidence, multipart_etag};
-use crate::s3::multipart::ListParts;
+use crate::s3::multipart::{ListParts, ListPartsOutput};
 use crate::s3::object::{HeadObject, Stored, proven};
 use crate::s3::operation::*;
 use crate::s3::types::CustomerKey;
@@ -92,6 +92,15 @@ pub struct CompleteMultipartUploadOutput {
 }
 
 impl CompleteMultipartUpload {
+    /// Returns whether the first page of a list has these parts, as far as they fit on it.
+    fn are_in(&self, list: &ListPartsOutput) -> bool {
+        let listed =
+            |part: &CompletedPart| list.parts.iter().any(|one| one.part_number == part.part_number);
+        let mut first = self.parts.iter().take(list.parts.len().max(1));
+        let full = list.is_truncated == Some(true) || list.parts.len() >= self.parts.len();
+        full && first.all(listed)
+    }
+
     /// Returns what identifies the object that consists of these parts.
     fn evidence(&self) -> Evidence<'_> {
         let mut checksums: Vec<Declared> = self.checksum.into_iter().collect();
@@ -150,15 +159,16 @@ impl Operation for CompleteMultipartUpload {
     }
 
     fn recover(&self, service: &Service, doubt: &Doubt<'_>) -> Recovery<Self::Output> {
-        // An upload that has parts was not completed; one that is not found was completed or
-        // aborted.
+        // An upload that has these parts was not completed; one that is not found was completed or
+        // aborted. One that has a few of them may exist again, because an attempt at a part was
+        // carried out after the upload was completed.
         let is_gone = doubt.error.is_not_found() || doubt.error.code() == Some("NoSuchUpload");
         let mut gone = is_gone;
         let looks = match (doubt.looks, is_gone) {
             (looks, true) => looks,
             ([], false) => {
                 let mut list = ListParts::new(&self.bucket, &self.key, &self.upload_id);
-                list.max_parts = Some(1);
+                list.max_parts = u32::try_from(self.parts.len()).ok().map(|all| all.min(1000));
                 list.customer_key.clone_from(&self.customer_key);
                 list.common.clone_from(&self.common);
                 return list.draft(service).map_or(Recovery::Unknown, Recovery::Look);
@@ -166,7 +176,7 @@ impl Operation for CompleteMultipartUpload {
             ([listed, looks @ ..], false) => {
                 let list = ListParts::default().parse(service, listed);
                 gone = list.as_ref().is_err_and(Error::is_not_found);
-                if list.is_ok_and(|list| !list.parts.is_empty()) {
+                if list.is_ok_and(|list| self.are_in(&list)) {
                     return Recovery::NotDone;
                 }
                 looks

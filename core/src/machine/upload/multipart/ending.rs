@@ -3,7 +3,7 @@
 use super::{ABORT, CHECK, COMPLETE, Multipart, PartsFrom, Phase, StoredPart, create};
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value, combine};
 use crate::contract::{OnFailure, Operation as _, Proof};
-use crate::error::{Error, Leftover};
+use crate::error::{Error, Kind, Leftover};
 use crate::machine::upload::flight::WATCHES;
 use crate::machine::upload::multipart::Uploaded;
 use crate::machine::upload::{absent, tag};
@@ -106,7 +106,10 @@ impl Multipart {
         let ours = self.checksums().unwrap_or_default();
         let checksums = if told.is_empty() { ours } else { told };
         let parts = u32::try_from(self.flight.stored.len()).unwrap_or(u32::MAX);
-        let leftovers = std::mem::take(&mut self.possible);
+        let mut leftovers = std::mem::take(&mut self.possible);
+        if self.flight.lost() > 0 && !self.is_gone {
+            leftovers.push(self.late_parts());
+        }
         let size = self.flight.size();
         Uploaded { etag, version_id, size, parts, checksums, recovered: false, leftovers }
     }
@@ -144,7 +147,15 @@ impl Multipart {
 
     /// Returns the next phase when nothing is in flight any more.
     pub(super) fn cleanup(&mut self) -> Phase {
-        if self.job.leave == OnFailure::Keep { Phase::Over } else { self.abort() }
+        let no_upload = |error: &Error| error.code() == Some("NoSuchUpload");
+        if self.upload_id.is_some() && self.failure.as_ref().is_some_and(no_upload) {
+            (self.is_gone, self.vanished) = (true, true);
+        }
+        match self.job.leave {
+            OnFailure::Keep if self.vanished => self.check(),
+            OnFailure::Keep => Phase::Over,
+            OnFailure::Abort => self.abort(),
+        }
     }
 
     pub(super) fn abort(&mut self) -> Phase {
@@ -160,7 +171,7 @@ impl Multipart {
         let leftover = self.leftover();
         let error = self.failure.take().or(self.restarting.take());
         self.failure = error.map(|error| error.with_leftover(leftover));
-        self.phase = Phase::Over;
+        self.phase = if self.vanished { self.check() } else { Phase::Over };
     }
 
     /// Returns the upload as a leftover.
@@ -200,7 +211,8 @@ impl Multipart {
         self.phase = Phase::Over;
         let restarts = self.restarting.take().is_some() && self.failure.is_none();
         let unknown = self.failure.as_ref().is_some_and(Error::outcome_unknown);
-        if unknown && self.upload_id.is_some() {
+        let vanished = self.vanished && self.failure.is_some();
+        if (unknown || vanished) && self.upload_id.is_some() {
             // Now nothing can complete the upload any more, so a HEAD settles the outcome. Until
             // then the next process needs the checkpoint for that.
             self.phase = self.check();
@@ -232,7 +244,7 @@ impl Multipart {
     /// that wrote the checkpoint may have completed the upload.
     pub(super) fn unlisted(&mut self, error: Error) -> bool {
         self.flight.stored = std::mem::take(&mut self.known);
-        let all = self.flight.plan.length() == Some(self.flight.size());
+        let all = self.is_whole();
         let (bucket, key) = (&self.job.bucket, &self.job.key);
         // The checkpoint may be older than the completion.
         let error = error.with_outcome_unknown(format!("the object {bucket}/{key}"));
@@ -242,13 +254,21 @@ impl Multipart {
 
     /// Returns what proves that an object was made of these parts.
     fn evidence(&self) -> Evidence<'_> {
+        // Some parts prove nothing of the whole.
+        let whole = self.is_whole();
+        let etag = || multipart_etag(self.flight.stored.values().map(|part| &part.etag));
         Evidence {
-            size: Some(self.flight.size()),
-            etag: multipart_etag(self.flight.stored.values().map(|part| &part.etag)),
-            checksums: self.checksums().unwrap_or_default(),
+            size: self.flight.plan.length(),
+            etag: whole.then(etag).flatten(),
+            checksums: if whole { self.checksums().unwrap_or_default() } else { Vec::new() },
             replaces: self.job.conditions.if_match.as_ref(),
             properties: Some(&self.job.properties),
         }
+    }
+
+    /// Returns whether all parts are known.
+    fn is_whole(&self) -> bool {
+        self.flight.plan.length() == Some(self.flight.size())
     }
 
     fn check(&self) -> Phase {
@@ -256,14 +276,15 @@ impl Multipart {
         Phase::Check(Box::new(self.call(head, CHECK)))
     }
 
-    /// Returns the parts that the server may store after the upload was removed, as a leftover.
+    /// Returns the parts that the server may store after the upload was completed or removed, as a
+    /// leftover.
     fn late_parts(&self) -> Leftover {
         let (bucket, key, late) = (&self.job.bucket, &self.job.key, self.flight.lost());
         let id = self.upload_id.as_deref().unwrap_or_default();
         let parts = if late == 1 { "a part" } else { "parts" };
         let look_at = format!(
             "{parts} of the multipart upload {id} of {bucket}/{key}: {late} had no response, and \
-             may be stored after the upload was aborted"
+             may be stored although the upload has ended"
         );
         Leftover::Perhaps { look_at }
     }
@@ -298,9 +319,13 @@ impl Multipart {
             Err(error) if error.is_not_found() => Proof::Another,
             Err(_) => Proof::Unknown,
         };
+        // Another process may have made the object of other bytes.
+        let of_the_bytes =
+            |error: &Error| matches!(error.kind(), Kind::Integrity | Kind::InvalidInput);
         match (proof, head) {
-            (Proof::Ours, Ok(head)) => {
-                self.failure = None;
+            (Proof::Ours, Ok(head)) if !self.failure.as_ref().is_some_and(of_the_bytes) => {
+                let failure = self.failure.take();
+                self.possible.extend(failure.iter().flat_map(Error::leftovers).cloned());
                 let etag = head.etag.unwrap_or_default();
                 let done = self.completed(etag, head.version_id, head.checksums);
                 Some(Uploaded { recovered: true, ..done })
@@ -309,7 +334,13 @@ impl Multipart {
                 self.failure = self.failure.take().map(Error::with_outcome_known);
                 None
             }
-            _ => None,
+            _ => {
+                if let Some(error) = self.failure.take_if(|error| !error.outcome_unknown()) {
+                    let look_at = format!("the object {}/{}", self.job.bucket, self.job.key);
+                    self.failure = Some(error.with_outcome_unknown(look_at));
+                }
+                None
+            }
         }
     }
 

@@ -9,10 +9,14 @@
 //!                                             exchanges in flight are awaited    │
 //!                        ┌──────────────────────┘                                │
 //!                        └──▶ Abort ──▶ Verify ── parts are left ──▶ Abort …     │
-//!                              a while ▲  │ gone ── completion unknown ───▶ Check ┤
-//!                                later └──┤                                       │ it is not
-//!                   parts may come late   └──────────────────────────────────────▶ Over(Err, the first)
+//!                              a while ▲  │ gone ── completion unknown,          │
+//!                                later └──┤         or ended by another ──▶ Check ┤
+//!                   parts may come late   │                                       │ it is not
+//!                                         └──────────────────────────────────────▶ Over(Err, the first)
 //! ```
+//!
+//! An upload that does not exist when it is aborted was ended by another process: the one that
+//! began a resumed upload, or one that resumed it. That process may have completed it.
 //!
 //! An upload that must not replace an object checks whether there is one before its creation and
 //! before its completion (Absent), where the server may ignore `If-None-Match` on
@@ -75,7 +79,8 @@ pub struct Uploaded {
     /// stored.
     pub recovered: bool,
     /// Possible leftovers although the upload succeeded: another multipart upload, if a response to
-    /// CreateMultipartUpload was lost.
+    /// CreateMultipartUpload was lost; a part, if an attempt at it had no response, because the
+    /// server may store it after the object was made.
     pub leftovers: Vec<Leftover>,
 }
 
@@ -97,6 +102,11 @@ pub(in crate::machine) struct Multipart {
     possible: Vec<Leftover>,
     /// The upload does not exist any more.
     is_gone: bool,
+    /// Whether another process began the upload.
+    resumed: bool,
+    /// The upload does not exist, and not because of this process: another one has completed or
+    /// aborted it.
+    vanished: bool,
     restarted: bool,
     /// The conflict because of which everything is sent again, once the first upload is removed.
     restarting: Option<Error>,
@@ -151,6 +161,8 @@ impl Multipart {
             watches: 0,
             possible: Vec::new(),
             is_gone: false,
+            resumed: false,
+            vanished: false,
             restarted: false,
             restarting: None,
         }
@@ -176,6 +188,7 @@ impl Multipart {
         let mut this = Self::new(job, from, checkpoint.plan, service, StreamWindow::default());
         this.upload_id = Some(checkpoint.upload_id);
         this.known = known;
+        this.resumed = true;
         this.phase = Phase::List(this.list(None));
         this
     }
@@ -363,8 +376,14 @@ impl Machine for Multipart {
                 },
                 Phase::Abort(call) => match nest(call.poll(now), ABORT) {
                     ControlFlow::Break(step) => return step,
-                    ControlFlow::Continue(Ok(_)) => self.phase = Phase::Verify(self.list(None)),
+                    ControlFlow::Continue(Ok(_)) => {
+                        // The response to an earlier attempt was lost, and this one was a 404.
+                        let unclear = self.resumed && call.is_recovered();
+                        self.vanished |= unclear && self.aborts == 1;
+                        self.phase = Phase::Verify(self.list(None));
+                    }
                     ControlFlow::Continue(Err(error)) if is_gone(&error) => {
+                        self.vanished |= self.aborts == 1;
                         self.phase = Phase::Verify(self.list(None));
                     }
                     ControlFlow::Continue(Err(_)) => self.left_behind(),

@@ -1,0 +1,231 @@
+//! Multipart uploads that two processes know of, one of which completes it while the other fails:
+//! the other finds the object, or says that there may be one.
+
+use std::time::Duration;
+
+use apus_core::checksum::Algorithm;
+use apus_core::contract::OnFailure;
+use apus_core::error::ExchangeErrorKind;
+use apus_core::machine::{Checkpoint, PartLimits, S3Upload, UploadOptions, UploadSource, Uploaded};
+use apus_core::quirks::Provider;
+use apus_core::{Error, Kind};
+use http::request;
+
+use crate::support::{Answer, Sim, object, service};
+
+/// The parts of the object, in bytes.
+const PARTS: [usize; 3] = [8, 8, 3];
+const LENGTH: usize = 19;
+/// A tag of another object of three parts.
+const OTHER: &str = "9b2cf535f27731c974343645a3985328-3";
+
+fn options(on_failure: OnFailure) -> UploadOptions {
+    UploadOptions {
+        threshold: 0,
+        part_size: 8,
+        concurrency: 1,
+        limits: PartLimits { parts: 10, smallest: 1, ..PartLimits::default() },
+        on_failure,
+        ..UploadOptions::default()
+    }
+}
+
+fn tag(number: usize) -> String {
+    let at = 8 * (number - 1);
+    let part = object(LENGTH).slice(at..at + PARTS[number - 1]);
+    Algorithm::Md5.digest(&part).unwrap().hex()
+}
+
+/// The tag of the object of the three parts, as the User Guide says that it is made.
+fn ours() -> String {
+    let digests: Vec<u8> = (1..=3)
+        .flat_map(|number| {
+            let at = 8 * (number - 1);
+            let part = object(LENGTH).slice(at..at + PARTS[number - 1]);
+            Algorithm::Md5.digest(&part).unwrap().bytes().to_vec()
+        })
+        .collect();
+    format!("{}-3", Algorithm::Md5.digest(&digests).unwrap().hex())
+}
+
+fn shown(tag: &str) -> Answer {
+    Answer::new(200).header("content-length", LENGTH).header("etag", format!("\"{tag}\""))
+}
+
+fn listed(parts: usize) -> Answer {
+    let part = |number: usize| {
+        let (tag, size) = (tag(number), PARTS[number - 1]);
+        format!(
+            "<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag><Size>{size}</Size></Part>"
+        )
+    };
+    let parts: String = (1..=parts).map(part).collect();
+    let text = format!("<ListPartsResult><UploadId>id</UploadId>{parts}</ListPartsResult>");
+    Answer::new(200).body(text)
+}
+
+fn gone() -> Answer {
+    Answer::error(404, "NoSuchUpload")
+}
+
+fn stored(body: &[u8]) -> Answer {
+    let tag = Algorithm::Md5.digest(body).unwrap().hex();
+    Answer::new(200).header("etag", format!("\"{tag}\""))
+}
+
+/// The checkpoint of a process that stored one part.
+fn checkpoint() -> Checkpoint {
+    let source = UploadSource::Seekable(LENGTH as u64);
+    let keep = options(OnFailure::Keep);
+    let machine = S3Upload::new("bucket", "key", source, keep, service(|_| {}), 1).unwrap();
+    let run = Sim::new(machine)
+        .source(object(LENGTH))
+        .cancel_at(Duration::from_millis(15), OnFailure::Keep)
+        .run(|head, body| match head.method.as_str() {
+            "POST" => Answer::new(200).body(
+                "<InitiateMultipartUploadResult><UploadId>id</UploadId>\
+                 </InitiateMultipartUploadResult>",
+            ),
+            _ => stored(body),
+        });
+    run.pump.machine().checkpoint().unwrap()
+}
+
+/// What becomes of a resumed upload that finds so many parts, and the requests that it sends.
+/// Nobody else lists the upload: another process ends it then.
+fn resumed(
+    on_failure: OnFailure,
+    cancelled: bool,
+    parts: usize,
+    mut server: impl FnMut(&request::Parts, &[u8]) -> Answer,
+) -> (Result<Uploaded, Error>, Vec<String>, bool) {
+    let source = UploadSource::Seekable(LENGTH as u64);
+    let service = service(|config| config.quirks = Provider::Aws.quirks());
+    let machine = S3Upload::resume(checkpoint(), source, options(on_failure), service, 2).unwrap();
+    let mut sim = Sim::new(machine).source(object(LENGTH));
+    if cancelled {
+        sim = sim.cancel_at(Duration::from_millis(15), on_failure);
+    }
+    let mut lists = 0;
+    let run = sim.run(|head, body| {
+        lists += usize::from(head.method == "GET");
+        match head.method.as_str() {
+            "GET" if lists == 1 => listed(parts),
+            "GET" => gone(),
+            _ => server(head, body),
+        }
+    });
+    let checkpoint = run.pump.machine().checkpoint().is_some();
+    (run.result, run.requests, checkpoint)
+}
+
+/// The other process completes the upload after its parts were listed.
+#[test]
+fn a_completion_by_the_process_before_is_found_when_nothing_is_there_to_abort() {
+    for on_failure in [OnFailure::Abort, OnFailure::Keep] {
+        let run = |there: &Answer| {
+            resumed(on_failure, false, 3, |head, _| match head.method.as_str() {
+                "HEAD" => there.clone(),
+                _ => gone(),
+            })
+        };
+        let (result, requests, checkpoint) = run(&shown(&ours()));
+        let done = result.unwrap_or_else(|error| panic!("{error}: {requests:?}"));
+        assert!(done.recovered && done.size == LENGTH as u64 && done.parts == 3);
+        assert!(!checkpoint);
+        for (there, unknown) in [
+            (shown(OTHER), false),
+            (Answer::new(404), false),
+            (shown("opaque"), true),
+            (Answer::error(403, "AccessDenied"), true),
+            (Answer::lost(ExchangeErrorKind::Closed), true),
+        ] {
+            let (result, requests, _) = run(&there);
+            let error = result.unwrap_err();
+            assert_eq!(error.code(), Some("NoSuchUpload"), "{error}");
+            assert_eq!(error.outcome_unknown(), unknown, "{there:?}: {error}: {requests:?}");
+            if unknown {
+                assert!(error.look_at().unwrap().contains("bucket/key"), "{error}");
+            }
+        }
+    }
+}
+
+/// The same, where this process is cancelled before it completes the upload itself.
+#[test]
+fn a_cancelled_upload_that_the_process_before_has_completed_is_a_success() {
+    let run = |there: Answer| {
+        resumed(OnFailure::Abort, true, 3, move |head, _| match head.method.as_str() {
+            "HEAD" => there.clone(),
+            _ => gone(),
+        })
+    };
+    let (result, requests, _) = run(shown(&ours()));
+    assert!(result.unwrap_or_else(|error| panic!("{error}: {requests:?}")).recovered);
+    let (result, ..) = run(Answer::new(404));
+    let error = result.unwrap_err();
+    assert!(error.is_cancelled() && !error.outcome_unknown(), "{error}");
+}
+
+/// The other process lives, and has stored the parts that this one has yet to send.
+#[test]
+fn an_upload_that_another_process_ended_may_have_become_an_object() {
+    for (refusal, code) in [(gone(), "NoSuchUpload"), (Answer::error(403, "No"), "No")] {
+        for (there, unknown) in [
+            (shown(&ours()), true),
+            (shown(OTHER), true),
+            (Answer::new(404), false),
+            (Answer::new(200).header("content-length", LENGTH + 1), false),
+        ] {
+            let (result, requests, _) =
+                resumed(OnFailure::Abort, false, 1, |head, _| match head.method.as_str() {
+                    "PUT" => refusal.clone(),
+                    "HEAD" => there.clone(),
+                    _ => gone(),
+                });
+            let error = result.unwrap_err();
+            assert_eq!(error.code(), Some(code), "{error}: {requests:?}");
+            assert_eq!(error.outcome_unknown(), unknown, "{there:?}: {error}: {requests:?}");
+        }
+    }
+}
+
+/// An upload that this process began, and another one has resumed.
+#[test]
+fn an_upload_that_another_process_resumed_and_completed_is_found() {
+    let run = |there: Answer| {
+        let source = UploadSource::Seekable(LENGTH as u64);
+        let options = options(OnFailure::Abort);
+        let service = service(|config| config.quirks = Provider::Aws.quirks());
+        let machine = S3Upload::new("bucket", "key", source, options, service, 1).unwrap();
+        Sim::new(machine)
+            .source(object(LENGTH))
+            .run(|head, body| match head.method.as_str() {
+                "POST" if head.uri.query() == Some("uploads") => Answer::new(200).body(
+                    "<InitiateMultipartUploadResult><UploadId>id</UploadId>\
+                     </InitiateMultipartUploadResult>",
+                ),
+                "PUT" => stored(body),
+                "HEAD" => there.clone(),
+                _ => gone(),
+            })
+            .result
+    };
+    assert!(run(shown(&ours())).unwrap().recovered);
+    let error = run(shown("opaque")).unwrap_err();
+    assert!(error.outcome_unknown() && error.kind() == Kind::Refused, "{error}");
+    assert!(!run(Answer::new(404)).unwrap_err().outcome_unknown());
+}
+
+/// The bytes of this source are others than those that the object was made of.
+#[test]
+fn an_object_of_other_bytes_is_no_success_of_this_upload() {
+    let (result, requests, _) =
+        resumed(OnFailure::Abort, false, 2, |head, _| match head.method.as_str() {
+            "PUT" => Answer::new(200).header("etag", format!("\"{}\"", tag(1))),
+            "HEAD" => shown(&ours()),
+            _ => gone(),
+        });
+    let error = result.unwrap_err();
+    assert_eq!(error.code(), Some("NoSuchUpload"), "{error}: {requests:?}");
+}
