@@ -50,10 +50,12 @@ fn schedules_of_all_workloads_end_well() {
     assert!(report.is_success(), "{report}");
 }
 
-/// An overwritten segment that the model no longer listed, and an empty image that was there before.
+/// An overwritten segment that the model no longer listed, an empty image that was there before, and
+/// another client whose only byte was that of ours.
 #[test]
 fn schedules_that_were_false_alarms_end_well() {
-    for (name, seed) in [("swift-dynamic", 1_840_351), ("images-s3", 2_625_277)] {
+    let alarms = [("swift-dynamic", 1_840_351), ("images-s3", 2_625_277), ("call-put", 10_377_842)];
+    for (name, seed) in alarms {
         let report = simulate(1, seed, Some(name)).unwrap();
         assert_eq!(report.failures(), 0, "{report}");
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::faults::{BELATED, Fault, Whom};
+use super::world::Other;
 use crate::server::{self, OpenStackModel, Plan, Reply, Request, S3Model};
 
 /// A model, and the changes that a schedule makes to it.
@@ -143,6 +144,15 @@ impl Host {
         }
         self.handle(request, None);
         None
+    }
+
+    /// Completes an upload as another client. Returns whether it exists.
+    pub(super) fn complete_of_another(&mut self, upload: &Other) -> bool {
+        let Other { id, object, part_size } = upload;
+        match self {
+            Self::S3(host) => host.model.complete_of_another(id, object, *part_size),
+            Self::Cloud(_) => false,
+        }
     }
 
     /// Handles a request of another client.

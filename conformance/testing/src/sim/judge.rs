@@ -52,6 +52,25 @@ impl World {
         }
     }
 
+    /// Checks that a success names every open upload whose id was received: one that exists again
+    /// because of a late part, too. A process does not know which parts another one had in flight.
+    pub(crate) fn no_upload_unnamed(&mut self, leftovers: &[Leftover]) {
+        let names = |id: &str| {
+            leftovers.iter().any(|leftover| match leftover {
+                Leftover::MultipartUpload { upload_id, .. } => upload_id == id,
+                Leftover::Perhaps { look_at } => look_at.contains(id),
+                _ => false,
+            })
+        };
+        let open = self.host.s3_model().open_uploads();
+        let unnamed = |id: &&String| !self.record.unnamed.contains(*id) && !names(id);
+        let left: Vec<String> =
+            open.iter().map(|upload| &upload.id).filter(unnamed).cloned().collect();
+        if !left.is_empty() && self.record.lies == 0 && self.record.deaths == 0 {
+            self.wrong(format!("it said yes, and uploads {left:?} are left"));
+        }
+    }
+
     /// Checks that a write which failed with a known outcome has stored nothing.
     pub(crate) fn not_ours_unless_said(
         &mut self,
@@ -64,7 +83,7 @@ impl World {
         // Two empty objects can't be distinguished.
         let ours = there.is_some_and(|there| there.body == bytes && !bytes.is_empty());
         // A request that is applied after the look could not be seen.
-        let late = self.record.acted_late > 0;
+        let late = self.record.acted_late > 0 || self.record.completed_late;
         let told = leaves_open(error) || names(error, bucket, key);
         if ours && !told && !late && self.record.lies == 0 {
             self.wrong(format!(

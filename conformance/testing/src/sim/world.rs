@@ -81,8 +81,12 @@ pub(crate) struct Record {
     pub(crate) late: BTreeSet<String>,
     /// Operations for which the server sent a success, whether or not it arrived.
     pub(crate) carried_out: BTreeSet<&'static str>,
-    /// How many requests were applied after their connection had ended.
+    /// How many requests were applied after their connection had ended, without those that
+    /// completed an upload.
     pub(crate) acted_late: u32,
+    /// Whether a request completed an upload after its connection had ended, and no later response
+    /// shows that the upload does not exist any more.
+    pub(crate) completed_late: bool,
     /// How often the server falsely denied that something exists.
     pub(crate) lies: u32,
     /// Whether another client has overwritten the object.
@@ -107,6 +111,16 @@ pub(super) enum Happening {
     Answered(Box<Completion>),
     /// The server applies a request after its connection has ended.
     Acts(Box<Request>, &'static str),
+    /// Another process completes an upload.
+    Completes(Other),
+}
+
+/// An upload that another process completes.
+#[derive(Debug)]
+pub(crate) struct Other {
+    pub(crate) id: String,
+    pub(crate) object: Bytes,
+    pub(crate) part_size: usize,
 }
 
 impl World {
@@ -147,7 +161,7 @@ impl World {
             |(_, event)| match event {
                 Happening::Arrives { exchange, .. } => Some(exchange.operation()),
                 Happening::Answered(done) => Some(done.draft().operation),
-                Happening::Acts(..) => None,
+                Happening::Acts(..) | Happening::Completes(..) => None,
             },
         )
     }
@@ -221,6 +235,14 @@ impl World {
             Happening::Acts(request, operation) => {
                 self.trace.say(self.now, format!("the server carries out {operation} now"));
                 self.act_late(&request, operation);
+            }
+            Happening::Completes(upload) => {
+                self.tell_time();
+                if self.host.complete_of_another(&upload) {
+                    self.record.completed_late = true;
+                    let what = format!("another process completes upload {}", upload.id);
+                    self.trace.say(self.now, what);
+                }
             }
             Happening::Arrives { exchange, request, fault } => {
                 let (at, done) = self.arrive(*exchange, &request, fault);
@@ -338,6 +360,9 @@ impl World {
             self.record.lies += 1;
         }
         let reply = self.host.handle(request, fault);
+        if !hidden && reply.status == 404 && OF_UPLOADS.contains(&operation) {
+            self.record.completed_late = false;
+        }
         if (200..300).contains(&reply.status) {
             self.record.carried_out.insert(operation);
         }
@@ -352,17 +377,25 @@ impl World {
     fn act_late(&mut self, request: &Request, operation: &'static str) {
         self.tell_time();
         let before = self.host.nameless();
-        self.record.acted_late += 1;
+        let completes = operation == "CompleteMultipartUpload";
+        self.record.acted_late += u32::from(!completes);
         self.record.landed_objects.extend(self.host.written(request));
         if let Some(id) = self.host.handle_late(request) {
             self.trace.say(self.now, format!("upload {id} is there again"));
             self.record.landed.insert(id);
+        } else if completes {
+            self.record.completed_late |= !before.is_subset(&self.host.nameless());
         } else if NAMELESS.contains(&operation) {
             let after = self.host.nameless();
             let made: Vec<String> = after.difference(&before).cloned().collect();
             self.record.unnamed.extend(made.iter().cloned());
             self.record.late.extend(made);
         }
+    }
+
+    /// Lets the process before this one, which is not dead, complete its upload after this time.
+    pub(crate) fn completes_later(&mut self, upload: Other, after: Duration) {
+        self.plan(self.now.tick + after, usize::MAX, Happening::Completes(upload));
     }
 
     /// Ends the process. What it had sent may be applied now, later, or never.
@@ -377,7 +410,9 @@ impl World {
                         self.plan(at + later, usize::MAX, event);
                     }
                 }
-                event @ Happening::Acts(..) => self.plan(at, usize::MAX, event),
+                event @ (Happening::Acts(..) | Happening::Completes(..)) => {
+                    self.plan(at, usize::MAX, event)
+                }
                 Happening::Answered(_) => {}
             }
         }
@@ -463,6 +498,9 @@ impl Whom {
     }
 }
 
+/// The operations that are refused with 404 where an upload does not exist.
+const OF_UPLOADS: [&str; 4] =
+    ["AbortMultipartUpload", "CompleteMultipartUpload", "ListParts", "UploadPart"];
 /// The operations that look at what is stored.
 const LOOKS: [&str; 3] = ["HeadObject", "GetManifest", "GetContainer"];
 /// The timeout of an exchange that has none.

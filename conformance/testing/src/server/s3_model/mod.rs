@@ -43,8 +43,8 @@ pub struct S3Model {
     uploads: BTreeMap<String, OpenUpload>,
     /// Uploads that were completed, with the resulting ETag.
     completed: BTreeMap<String, String>,
-    /// Uploads that were aborted.
-    aborted: BTreeMap<String, OpenUpload>,
+    /// Uploads that were completed or aborted.
+    ended: BTreeMap<String, OpenUpload>,
     counts: BTreeMap<Operation, u64>,
     requests: u64,
     upload_ids: u64,
@@ -172,16 +172,16 @@ impl S3Model {
         self
     }
 
-    /// Stores a part that was in flight while its upload was aborted: S3 may keep it, and the
-    /// upload then exists again ("Aborting a multipart upload", Amazon S3 User Guide). Returns
-    /// whether that happened.
+    /// Stores a part that was in flight while its upload was aborted or completed: S3 may keep it,
+    /// and the upload then exists again ("Aborting a multipart upload", Amazon S3 User Guide).
+    /// Returns whether that happened.
     pub fn land(&mut self, request: &Request) -> bool {
         let Ok(call) = Call::parse(request, &self.manners.domain) else { return false };
         let id = call.query("uploadId").unwrap_or_default().to_owned();
         if call.operation != Operation::UploadPart || self.uploads.contains_key(&id) {
             return false;
         }
-        let Some(mut upload) = self.aborted.get(&id).cloned() else { return false };
+        let Some(mut upload) = self.ended.get(&id).cloned() else { return false };
         upload.forget_parts();
         self.uploads.insert(id.clone(), upload);
         let landed = self.upload_part(&call).is_ok();

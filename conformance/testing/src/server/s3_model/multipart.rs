@@ -138,14 +138,33 @@ impl S3Model {
         let document = self.complete_result(call, &etag, object.checksum.as_ref());
         self.store(call, object)?;
         let id = call.query("uploadId").unwrap_or_default();
-        self.uploads.remove(id);
+        self.ended.extend(self.uploads.remove_entry(id));
         self.completed.insert(id.to_owned(), etag);
         Ok(Reply::xml(200, document))
     }
 
+    /// Stores all parts of an upload and completes it, as another client does. Returns whether the
+    /// upload exists.
+    pub fn complete_of_another(&mut self, id: &str, object: &Bytes, part_size: usize) -> bool {
+        let Some((_, mut upload)) = self.uploads.remove_entry(id) else { return false };
+        let parts = (1..).zip(object.chunks(part_size)).map(|(number, body)| {
+            let (etag, body) = (digest::md5_hex(body), object.slice_ref(body));
+            (number, Part { body, etag, last_modified: self.now, checksum: None })
+        });
+        upload.details.parts = parts.collect();
+        let parts: Vec<&Part> = upload.details.parts.values().collect();
+        let object = self.assemble(&upload.details, &parts);
+        self.completed.insert(id.to_owned(), object.etag.clone());
+        if let Some(bucket) = self.buckets.get_mut(&upload.bucket) {
+            bucket.objects.insert(upload.key.clone(), object);
+        }
+        self.ended.insert(id.to_owned(), upload);
+        true
+    }
+
     pub(super) fn abort_upload(&mut self, call: &Call<'_>) -> Answer {
         let id = self.upload(call)?.id.clone();
-        self.aborted.extend(self.uploads.remove_entry(&id));
+        self.ended.extend(self.uploads.remove_entry(&id));
         Ok(Reply::new(204))
     }
 

@@ -12,7 +12,7 @@ use apus_core::s3::{
 use super::Outcome;
 use super::Over;
 use super::Workload;
-use super::s3::{Setup, bytes, keys, model};
+use super::s3::{Setup, bytes, keys, model, unlike};
 use crate::server::{Manners, Request, S3Model};
 use crate::sim::{
     chance::Chance, drive::End, ends::Source, host::Host, judge::leaves_open, schedule::Schedule,
@@ -84,14 +84,14 @@ fn put(schedule: &Schedule) -> Over {
     let mut chance = Chance::new(schedule.seed, "call put");
     let setup = Setup::new(&mut chance);
     let object = bytes(length(&mut chance, schedule.size), schedule.seed);
-    let older = bytes(object.len(), schedule.seed ^ 2);
+    let older = unlike(&[&object], schedule.seed ^ 2);
     let server = match chance.percent(40) {
         true => model(&mut chance).with_object("bucket", "key", older.clone()),
         false => model(&mut chance),
     };
     let was = server.object("bucket", "key").map(|object| object.etag.clone());
     let mut world = World::new(schedule, Host::s3(server));
-    world.intruder = Some(bytes(object.len(), schedule.seed ^ 1));
+    world.intruder = Some(unlike(&[&object, &older], schedule.seed ^ 1));
     let mut put = PutObject::new("bucket", "key", object.clone());
     put.conditions = match (chance.below(3), &was) {
         (0, _) => Conditions::default(),
@@ -184,7 +184,7 @@ fn complete(schedule: &Schedule) -> Over {
     let setup = Setup::new(&mut chance);
     let parts = 1 + chance.below(3);
     let object = bytes(1024 * parts as usize, schedule.seed);
-    let older = bytes(object.len(), schedule.seed ^ 2);
+    let older = unlike(&[&object], schedule.seed ^ 2);
     let mut server = match chance.percent(50) {
         true => model(&mut chance).with_multipart_object("bucket", "key", older, 2),
         false => model(&mut chance),

@@ -6,7 +6,7 @@ use apus_core::checksum::{Algorithm, Validation};
 use apus_core::machine::{DownloadOptions, S3Download};
 use apus_core::s3::{ByteRange, GetObject};
 
-use super::s3::{Setup, bytes, keys, model, renewed};
+use super::s3::{Setup, bytes, keys, model, renewed, unlike};
 use super::{Outcome, Over, Workload};
 use crate::sim::chance::Chance;
 use crate::sim::drive::End;
@@ -49,7 +49,7 @@ fn run(schedule: &Schedule, concurrency: usize) -> Over {
     let mut world = World::new(schedule, Host::s3(server));
     world.pace = chance.pick(&[1, 1, 100]);
     world.skew = chance.pick(&[0, 0, 0, 7200, -7200]);
-    world.intruder = Some(bytes(length, schedule.seed ^ 1));
+    world.intruder = Some(unlike(&[&object], schedule.seed ^ 1));
     let (range, from, to) = range(&mut chance, length);
     world.validates = setup.algorithm.is_some() && range.is_none();
     let get = GetObject { range, ..GetObject::new("bucket", "key") };

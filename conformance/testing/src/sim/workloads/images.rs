@@ -9,7 +9,7 @@ use apus_core::store::{
     Add, Applied, Get, Job, LocationTable, Migration, StoreError, StoredImage, Stores,
 };
 
-use super::s3::{bytes, model};
+use super::s3::{bytes, model, unlike};
 use super::swift;
 use super::{Outcome, Over, Workload};
 use crate::server::S3Model;
@@ -96,7 +96,7 @@ fn in_s3(schedule: &Schedule) -> Over {
     let image = bytes(length as usize, schedule.seed);
     let mut server = model(&mut chance);
     if chance.percent(20) {
-        server = server.with_object("bucket", ID, bytes(length as usize, 4));
+        server = server.with_object("bucket", ID, unlike(&[&image], 4));
     }
     let world = World::new(schedule, Host::s3(server));
     let there = |world: &World| -> Option<Vec<u8>> {

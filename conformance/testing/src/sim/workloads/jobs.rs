@@ -3,7 +3,7 @@
 use apus_core::machine::{DeleteManyOptions, PartLimits, S3Copy, S3DeleteMany, ServerCopyOptions};
 use apus_core::s3::{Conditions, CopyObject, CopySource};
 
-use super::s3::{Setup, bytes, keys, model};
+use super::s3::{Setup, bytes, keys, model, unlike};
 use super::{Outcome, Over, Workload};
 use crate::sim::chance::Chance;
 use crate::sim::drive::End;
@@ -48,7 +48,7 @@ fn copy(schedule: &Schedule, parts: bool) -> Over {
     let most = [1500, 5000, 12_000, 30_000][usize::from(schedule.size.min(3))];
     let object = bytes(1025 + chance.below(most) as usize, schedule.seed);
     let mut server = model(&mut chance).with_object("bucket", "from", object.clone());
-    let older = bytes(object.len(), schedule.seed ^ 2);
+    let older = unlike(&[&object], schedule.seed ^ 2);
     if chance.percent(50) {
         server = server.with_multipart_object("bucket", "key", older.clone(), 3);
     }
@@ -59,7 +59,7 @@ fn copy(schedule: &Schedule, parts: bool) -> Over {
     }
     let mut world = World::new(schedule, host);
     world.cleanup = if parts { &["AbortMultipartUpload", "ListParts"] } else { &[] };
-    let other = bytes(object.len(), schedule.seed ^ 1);
+    let other = unlike(&[&object, &older], schedule.seed ^ 1);
     world.intruder = Some(other.clone());
     let mut copy = CopyObject::new("bucket", "key", CopySource::new("bucket", "from"));
     let absent = chance.percent(40);
@@ -83,11 +83,11 @@ fn copy(schedule: &Schedule, parts: bool) -> Over {
         || (world.record.replaced && there.as_ref() == Some(&other));
     let outcome = match end {
         End::Died => Outcome::Failed,
-        End::Done(Ok(_)) => {
+        End::Done(Ok(done)) => {
             if !whole {
                 world.must_be("bucket", "key", &object);
             }
-            world.no_upload_left(None);
+            world.no_upload_unnamed(&done.leftovers);
             Outcome::Done
         }
         End::Done(Err(error)) => {

@@ -95,6 +95,18 @@ pub(crate) fn bytes(length: usize, salt: u64) -> Bytes {
     bytes.into()
 }
 
+/// Returns as many bytes as `those[0]` has, which differ from all of `those` at each position: no
+/// part of one object is a part of another, however short the objects are.
+pub(crate) fn unlike(those: &[&[u8]], salt: u64) -> Bytes {
+    let mut bytes = bytes(those.first().map_or(0, |first| first.len()), salt).to_vec();
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        while those.iter().any(|one| one.get(at) == Some(byte)) {
+            *byte = byte.wrapping_add(1);
+        }
+    }
+    bytes.into()
+}
+
 /// Returns keys that never expire.
 pub(crate) fn keys() -> Vec<Auth> {
     vec![Auth::new(Credentials::new(Keys::new("AKIDFIXED", SECRET)))]

@@ -7,7 +7,7 @@ use apus_core::machine::{
 };
 use apus_core::swift::GetObject;
 
-use super::s3::bytes;
+use super::s3::{bytes, unlike};
 use super::swift::{
     BEFORE, demo, life, model, named, object_name, options, present, service, with_object, world,
 };
@@ -74,7 +74,7 @@ fn stage(schedule: &Schedule, chance: &mut Chance) -> (World, bytes::Bytes, Opti
 fn get(schedule: &Schedule, concurrency: usize) -> Over {
     let mut chance = Chance::new(schedule.seed, "swift download");
     let (mut world, object, kind) = stage(schedule, &mut chance);
-    world.intruder = Some(bytes(object.len(), schedule.seed ^ 1));
+    world.intruder = Some(unlike(&[&object], schedule.seed ^ 1));
     let options = DownloadOptions {
         range_size: chance.pick(&[700, 2000, 5000]),
         concurrency,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use apus_core::contract::OnFailure;
 use apus_core::machine::{LargeObject, SwiftUpload, UploadSource};
 
-use super::s3::bytes;
+use super::s3::{bytes, unlike};
 use super::swift::{
     SEGMENT, demo, life, model, named, options, present, service, with_object, world,
 };
@@ -99,7 +99,7 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
         chance.pick(&[OnFailure::Abort, OnFailure::Abort, OnFailure::Abort, OnFailure::Keep]);
     let mut cloud = model(3600);
     // An older object of the same length, of one piece or of many.
-    let older = bytes(length, schedule.seed ^ 2);
+    let older = unlike(&[&object], schedule.seed ^ 2);
     let older_kind = chance.pick(&[None, None, Some(None), Some(kind), Some(kind)]);
     if let Some(older_kind) = older_kind {
         let mut before = super::swift::options(&mut chance, older_kind);
@@ -112,7 +112,7 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
     world.cleanup = if segmented { CLEANUP } else { &[] };
     world.source = Source::seekable(object.clone());
     if options.if_absent || chance.percent(20) {
-        world.intruder = Some(bytes(length, schedule.seed ^ 1));
+        world.intruder = Some(unlike(&[&object, &older], schedule.seed ^ 1));
     }
     let lag = match kind {
         Some(LargeObject::Dynamic) => chance.pick(&[0, 0, 200, 3000, 100_000]),

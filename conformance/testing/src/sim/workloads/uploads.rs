@@ -1,6 +1,8 @@
 //! Uploads to S3: in one request and in parts, of known and unknown length, with conditions, and
 //! resumed by another process.
 
+use std::time::Duration;
+
 use apus_core::Error;
 use apus_core::checksum::Type;
 use apus_core::contract::OnFailure;
@@ -10,7 +12,7 @@ use apus_core::machine::{
 use apus_core::s3::{Conditions, ETag};
 use bytes::Bytes;
 
-use super::s3::{Setup, bytes, keys, model};
+use super::s3::{Setup, bytes, keys, model, unlike};
 use super::{Outcome, Over, Workload};
 use crate::server::{Request, S3Model};
 use crate::sim::chance::Chance;
@@ -18,7 +20,7 @@ use crate::sim::drive::End;
 use crate::sim::ends::Source;
 use crate::sim::host::Host;
 use crate::sim::schedule::Schedule;
-use crate::sim::world::World;
+use crate::sim::world::{Other, World};
 
 pub(super) const ALL: &[Workload] = &[
     Workload {
@@ -112,7 +114,8 @@ fn run(schedule: &Schedule, shape: &Shape) -> Over {
         world.source.breaks_at = Some(chance.below(length as u64 + 1));
     }
     if shape.conditional {
-        world.intruder = Some(bytes(length, schedule.seed ^ 1));
+        let there = older.bytes.as_deref().unwrap_or_default();
+        world.intruder = Some(unlike(&[&object, there], schedule.seed ^ 1));
     }
     let options = options(&mut chance, &setup, shape, &older);
     let source = match shape.stream {
@@ -135,13 +138,16 @@ fn run(schedule: &Schedule, shape: &Shape) -> Over {
     let mut end = world.run(upload, keys());
     while matches!(end, End::Died) && world.record.wrong.is_empty() {
         let checkpoint = checkpoints.latest().map(through_a_file);
-        let again = go_on(&mut world, &mut chance, checkpoint, &|checkpoint| match checkpoint {
-            Some(checkpoint) => {
-                let (options, service) = (options.clone(), setup.service.clone());
-                S3Upload::resume(checkpoint, source, options, service, schedule.seed + 1)
-            }
-            None => new(schedule.seed + 1),
-        });
+        let part_size = options.part_size as usize;
+        let other = Other { id: String::new(), object: object.clone(), part_size };
+        let again =
+            go_on(&mut world, &mut chance, other, checkpoint, &|checkpoint| match checkpoint {
+                Some(checkpoint) => {
+                    let (options, service) = (options.clone(), setup.service.clone());
+                    S3Upload::resume(checkpoint, source, options, service, schedule.seed + 1)
+                }
+                None => new(schedule.seed + 1),
+            });
         let Some(again) = again else { return Over { world, outcome: Outcome::Failed } };
         checkpoints = again.checkpoints();
         end = world.run(again, keys());
@@ -154,7 +160,7 @@ fn run(schedule: &Schedule, shape: &Shape) -> Over {
                 world.wrong(format!("it says that {} bytes were stored of {length}", done.size));
             }
             stored(&mut world, &object);
-            world.no_upload_left(None);
+            world.no_upload_unnamed(&done.leftovers);
             Outcome::Done
         }
         End::Done(Err(error)) => {
@@ -218,9 +224,11 @@ fn condition_held(world: &mut World, options: &UploadOptions, older: &Older, obj
 fn go_on(
     world: &mut World,
     chance: &mut Chance,
+    other: Other,
     checkpoint: Option<Checkpoint>,
     upload: &dyn Fn(Option<Checkpoint>) -> Result<S3Upload, Error>,
 ) -> Option<S3Upload> {
+    let pace = u64::from(world.pace);
     let known = checkpoint.as_ref().map(|checkpoint| checkpoint.upload_id.clone());
     // The ids of the other uploads were in no response that arrived.
     let others = world.host.nameless().into_iter().filter(|id| Some(id) != known.as_ref());
@@ -229,6 +237,11 @@ fn go_on(
         && chance.percent(30)
     {
         foreign_part(world, chance, id);
+    } else if let Some(id) = known
+        && chance.percent(25)
+    {
+        let after = Duration::from_millis(chance.pick(&[1, 30, 60, 90, 150, 300]) * pace);
+        world.completes_later(Other { id, ..other }, after);
     }
     match upload(checkpoint) {
         Ok(upload) => Some(upload),
@@ -320,7 +333,7 @@ fn with_older(
     let kind = if conditional { chance.below(12) } else { chance.below(8) };
     // Two empty objects can't be distinguished.
     let kind = if object.is_empty() { 5 } else { kind };
-    let other = bytes(object.len(), chance.next());
+    let other = unlike(&[object], chance.next());
     let (model, bytes) = match kind {
         0 | 1 => (model.with_object("bucket", "key", other.clone()), Some(other)),
         2..=4 => {
