@@ -58,6 +58,8 @@ pub struct Quirks {
     pub conditional_put: bool,
     /// Whether CompleteMultipartUpload is known to respect it too.
     pub conditional_complete: bool,
+    /// Whether DeleteObject and DeleteObjects are known to respect `If-Match`.
+    pub conditional_delete: bool,
     /// Whether HEAD and GET respect `partNumber`, so that the sizes of parts can be requested.
     pub part_number: bool,
     /// The checksum algorithms that a PutObject may carry in a header. The first is used if none

@@ -27,6 +27,7 @@ fn call<O: Operation<Service = Service>>(operation: O, answers: &[Answer]) -> Ru
 fn heeds(config: &mut Config) {
     config.quirks.conditional_put = true;
     config.quirks.conditional_complete = true;
+    config.quirks.conditional_delete = true;
 }
 
 fn call_at<O: Operation<Service = Service>>(
@@ -479,6 +480,48 @@ fn a_conditional_delete_whose_answer_was_lost_is_looked_after() {
     unknown(&other.result.unwrap_err(), "bucket/key");
     let any = DeleteObject { if_match: Some("*".into()), ..DeleteObject::new("bucket", "key") };
     call(any, &[lost(), again]).result.unwrap();
+}
+
+/// The server may ignore the condition: a repetition might delete what another client stored
+/// meanwhile.
+#[test]
+fn where_a_conditional_delete_may_be_ignored_a_look_comes_before_its_repetition() {
+    let at = |delete: DeleteObject, answers: &[Answer]| call_at(delete, |_| {}, answers);
+    let plain = || DeleteObject::new("bucket", "key");
+    let named = || DeleteObject { if_match: Some("tag".into()), ..plain() };
+    let sized = || DeleteObject { if_match_size: Some(5), ..plain() };
+    for failed in [lost(), Answer::error(500, "InternalError")] {
+        // It is gone.
+        let run = at(named(), &[failed.clone(), Answer::new(404)]);
+        run.result.unwrap();
+        assert_eq!(run.requests, ["DELETE /bucket/key", "HEAD /bucket/key"]);
+        // The one that was named is there: it is deleted after all.
+        for delete in [named(), sized()] {
+            let there = shown(5, "\"tag\"");
+            let run = at(delete, &[failed.clone(), there, Answer::new(204)]);
+            run.result.unwrap();
+            assert_eq!(run.requests.len(), 3);
+        }
+        // Another one is there, or nothing tells.
+        for there in [shown(6, "\"other\""), Answer::new(403)] {
+            for delete in [named(), sized()] {
+                let run = at(delete, &[failed.clone(), there.clone()]);
+                unknown(&run.result.unwrap_err(), "bucket/key");
+                assert_eq!(run.requests.len(), 2);
+            }
+        }
+    }
+    // Many objects are not looked at.
+    let object = ObjectIdentifier { etag: Some("tag".into()), ..ObjectIdentifier::new("key") };
+    let many = DeleteObjects::new("bucket", [object]);
+    let run = call_at(many.clone(), |_| {}, &[lost()]);
+    unknown(&run.result.unwrap_err(), "objects in bucket");
+    let done = Answer::new(200).body("<DeleteResult/>");
+    // A server that heeds conditions is asked again.
+    call(many, &[lost(), done]).result.unwrap();
+    call(named(), &[lost(), Answer::new(204)]).result.unwrap();
+    // So is each without conditions.
+    at(plain(), &[lost(), Answer::new(204)]).result.unwrap();
 }
 
 #[test]

@@ -14,7 +14,8 @@ operation! {
     /// as the current version. Most servers respond with success if the object does not exist.
     ///
     /// Where the response is lost and the next attempt fails, the object counts as deleted if it
-    /// does not exist.
+    /// does not exist. A deletion with a condition is repeated only after a HEAD request has shown
+    /// that the object is the one named, unless the server is known to respect the condition.
     pub struct DeleteObject on object {
         /// The version to delete permanently.
         pub version_id: Option<String>,
@@ -90,16 +91,26 @@ impl Operation for DeleteObject {
             StatusCode::NOT_FOUND => Recovery::Done(DeleteObjectOutput::default()),
             status if !status.is_success() => Recovery::Unknown,
             _ => {
-                // The object has another ETag than `if_match`: the one named was deleted or
-                // replaced.
-                let there = ObjectHead::read(look).etag;
+                // The object is another than the one named, which was deleted or replaced.
+                let there = ObjectHead::read(look);
                 let named = self.if_match.as_ref().filter(|_| !any);
-                match named.is_none_or(|tag| there.as_ref() == Some(tag)) {
+                let modified = self.if_match_last_modified_time;
+                let is_named = named.is_none_or(|tag| there.etag.as_ref() == Some(tag))
+                    && self.if_match_size.is_none_or(|size| there.size == Some(size))
+                    && modified.is_none_or(|time| there.last_modified == Some(time));
+                match is_named {
                     true => Recovery::NotDone,
                     false => Recovery::Unknown,
                 }
             }
         }
+    }
+
+    fn looks_before_repeating(&self, service: &Service) -> bool {
+        let conditional = self.if_match.is_some()
+            || self.if_match_last_modified_time.is_some()
+            || self.if_match_size.is_some();
+        conditional && !service.config().quirks.conditional_delete
     }
 
     fn look_at(&self) -> String {

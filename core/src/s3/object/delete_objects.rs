@@ -213,6 +213,15 @@ impl Operation for DeleteObjects {
         output
     }
 
+    /// Without a look, the outcome of a request with conditions is unknown: a server that ignores
+    /// them would delete what other clients have stored in the meantime.
+    fn looks_before_repeating(&self, service: &Service) -> bool {
+        let conditional = |object: &ObjectIdentifier| {
+            object.etag.is_some() || object.last_modified.is_some() || object.size.is_some()
+        };
+        !service.config().quirks.conditional_delete && self.objects.iter().any(conditional)
+    }
+
     fn look_at(&self) -> String {
         format!("which of {} objects in {} exist", self.objects.len(), self.bucket)
     }

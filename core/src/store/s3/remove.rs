@@ -75,7 +75,7 @@ impl Machine for Removing {
                     ControlFlow::Continue(Err(error))
                         if error.status() == Some(StatusCode::FORBIDDEN) =>
                     {
-                        self.phase = self.remove(self.service.config().quirks.conditional_put);
+                        self.phase = self.remove(self.service.config().quirks.conditional_delete);
                     }
                     ControlFlow::Continue(Err(error)) => return self.over(Err(error)),
                 },
