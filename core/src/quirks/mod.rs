@@ -95,6 +95,9 @@ pub struct Quirks {
     /// request accepts the coding. If so, GET and HEAD send `Accept-Encoding: gzip`; all other
     /// requests send `identity`.
     pub transcodes: bool,
+    /// Whether all parts of an upload except the last must have the same size. Parts of a stream of
+    /// unknown length don't grow then, so that the largest possible object is smaller.
+    pub equal_parts: bool,
     /// The largest number of parts of an upload.
     pub max_parts: u32,
     /// The smallest size in bytes of a part that is not the last.

@@ -111,13 +111,15 @@ providers! {
     };
     /// Cloudflare R2. rclone: by path, random multipart ETags. Issues: no `STREAMING-*` payloads,
     /// refuses `x-amz-sdk-checksum-algorithm`, 501 for SHA-1 and SHA-256 on UploadPart, no
-    /// `FULL_OBJECT`; aws/aws-sdk-js-v3 6810: formerly no CRC32 either.
+    /// `FULL_OBJECT`; aws/aws-sdk-js-v3 6810: formerly no CRC32 either. "Multipart upload" of R2's
+    /// documentation: all parts except the last must have the same size.
     R2 = "r2" | "cloudflare" => Quirks {
         multipart_etag_is_md5: false,
         checksums: &[Algorithm::Crc32, Algorithm::Crc32c, Algorithm::Sha1, Algorithm::Sha256],
         part_checksums: &[Algorithm::Crc32, Algorithm::Crc32c],
         sdk_algorithm_header: false,
         signed_chunks: false,
+        equal_parts: true,
         ..PATH
     };
     /// Backblaze B2. Issues: `Unsupported header x-amz-sdk-checksum-algorithm`.
@@ -321,6 +323,7 @@ pub(super) const AWS: Quirks = Quirks {
     locks_need_digest: true,
     unsigned_payload: true,
     transcodes: false,
+    equal_parts: false,
     max_parts: 10_000,
     min_part_size: 5 * MIB,
     // 10,000 parts of 5 GiB, or 48.8 TiB.

@@ -175,6 +175,9 @@ fn hint(status: StatusCode, code: Option<&str>, message: &str) -> Option<&'stati
             "the server does not support framed bodies: set checksum placement to `header` and \
              payload to `signed` or `unsigned`"
         }
+        (400, "InvalidPart") if says("same length") => {
+            "the server requires parts of equal size: set the provider to `r2`"
+        }
         (501, "NotImplemented") => {
             "the server does not support this operation or one of its options"
         }

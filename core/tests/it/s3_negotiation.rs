@@ -331,6 +331,12 @@ fn a_refusal_that_a_setting_would_help_names_the_setting() {
             "x-amz-trailer is not supported",
             "checksum placement to `header`",
         ),
+        (
+            400,
+            "InvalidPart",
+            "All non-trailing parts must have the same length.",
+            "the provider to `r2`",
+        ),
     ] {
         let service = service_with(Placement::Header);
         let put = PutObject::new("bucket", "key", "a");

@@ -7,6 +7,7 @@ use apus_core::contract::OnFailure;
 use apus_core::credentials::Credentials;
 use apus_core::http::{Completion, Exchange};
 use apus_core::machine::{Auth, PartLimits, Pump, S3Upload, Turn, UploadOptions, UploadSource};
+use apus_core::quirks::Provider;
 use apus_core::{Error, Now};
 
 use crate::support::service;
@@ -87,6 +88,46 @@ fn a_stream_longer_than_the_largest_object_is_refused_in_the_middle_of_a_part() 
 fn a_part_that_no_object_holds_is_not_waited_for() {
     let error = endless(options(1 << 30, 20));
     assert!(error.to_string().contains("longer than 20 bytes"), "{error}");
+}
+
+// "Multipart upload", Cloudflare R2's documentation: all parts but the last have the same size.
+#[test]
+fn parts_of_a_stream_are_equal_where_the_server_requires_it() {
+    let run = |provider: Provider| {
+        let service = service(|config| config.quirks = provider.quirks());
+        let limits = PartLimits { parts: 20, smallest: 1, ..PartLimits::default() };
+        let options = UploadOptions { limits, ..options(5 << 20, 1 << 40) };
+        let options = UploadOptions { concurrency: 2, ..options };
+        let source = UploadSource::Stream(None);
+        let upload = S3Upload::new("bucket", "key", source, options, service, 1).unwrap();
+        let largest = upload.max_object_size();
+        let auth = Auth::new(Credentials::anonymous());
+        let mut pump = Pump::new(upload, vec![auth], Waker::noop().clone());
+        let mut sizes = Vec::new();
+        loop {
+            match pump.turn(NOW) {
+                Turn::Launch(exchange) => {
+                    if exchange.operation() == "UploadPart" {
+                        sizes.push(exchange.draft().body.len());
+                    }
+                    pump.complete(NOW, answer(exchange));
+                }
+                Turn::Done(result) => return (result.map(|done| done.size), sizes, largest),
+                Turn::Park(_) => {
+                    let window = pump.stream_window().unwrap();
+                    let length = (100 << 20) - 1;
+                    window.supply(window.high().min(length), window.high() > length);
+                }
+            }
+        }
+    };
+    let (size, sizes, largest) = run(Provider::R2);
+    assert_eq!((size.unwrap(), largest), ((100 << 20) - 1, 100 << 20));
+    let (last, others) = sizes.split_last().unwrap();
+    assert!(*last == (5 << 20) - 1 && others.iter().all(|size| *size == 5 << 20), "{sizes:?}");
+    // Others get larger parts, so that a longer stream fits.
+    let (size, sizes, largest) = run(Provider::Ceph);
+    assert!(size.is_ok() && largest > 100 << 20 && sizes.len() < others.len(), "{sizes:?}");
 }
 
 #[test]

@@ -257,7 +257,10 @@ impl<P: SendsPart> PartsInFlight<P> {
                 "the source is longer than {} bytes, the maximum for this part size and memory",
                 self.plan.max_object_size()
             ))
-            .with_hint("raise the memory limit or the part size"));
+            .with_hint(match self.plan.grows() {
+                true => "raise the memory limit or the part size",
+                false => "raise the part size",
+            }));
         }
         Ok(range.map(|range| (number, range)))
     }

@@ -1,7 +1,7 @@
 //! Which part holds which bytes.
 //!
-//! Parts of a source of known length are equal. Parts of a source of unknown length grow: their
-//! size doubles after each tenth of the permitted number of parts (1,000 parts on S3), so that a
+//! Parts of a source of known length are equal. Parts of a source of unknown length grow, unless
+//! the server requires equal parts ([`Quirks::equal_parts`]): their size doubles after each tenth of the permitted number of parts (1,000 parts on S3), so that a
 //! small stream has small parts and a long one still reaches the limits of the service. The
 //! permitted memory bounds the size of a part; the largest possible object is known before the
 //! first byte is read.
@@ -127,6 +127,17 @@ impl Plan {
         // As many doublings as S3 has with its 10,000 parts, for any limit of the service.
         let step = (parts / 10).max(1);
         Ok(Self { base: part_size, ceiling, step, parts, length: None, longest })
+    }
+
+    /// Returns the plan for a server that requires equal parts: those of a stream don't grow, and
+    /// the largest object is as much smaller.
+    pub(super) fn without_growth(self) -> Self {
+        Self { ceiling: self.base, step: 0, ..self }
+    }
+
+    /// Returns whether the parts of a long source are larger than those of a short one.
+    pub(super) fn grows(&self) -> bool {
+        self.base < self.ceiling
     }
 
     /// Checks that the plan is one that this module could have made: a checkpoint may hold

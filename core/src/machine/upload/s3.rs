@@ -35,8 +35,10 @@ use crate::s3::{
 pub struct UploadOptions {
     /// An object of up to this many bytes is sent in one request; at most 5 GiB.
     pub threshold: u64,
-    /// The size of a part in bytes. Parts of a source of unknown length start with it and grow;
-    /// those of a source of known length are larger if there would be too many.
+    /// The size of a part in bytes. Parts of a source of unknown length start with it and grow,
+    /// unless the server requires equal parts
+    /// ([`Quirks::equal_parts`](crate::quirks::Quirks::equal_parts)); those of a source of known
+    /// length are larger if there would be too many.
     pub part_size: u64,
     /// The maximum number of parts in flight.
     pub concurrency: usize,
@@ -134,6 +136,7 @@ impl S3Upload {
         let mut options = options;
         options.limits = options.limits.within(&service.config().quirks);
         let plan = Plan::of(source, options.part_size, options.memory, &options.limits)?;
+        let plan = if service.config().quirks.equal_parts { plan.without_growth() } else { plan };
         let gather = Gather::new(source, options.threshold.min(LARGEST_PUT));
         let job = job(bucket.into(), key.into(), options, &service, seed);
         Ok(Self { job, service, plan, gather, phase: Phase::Gather })
