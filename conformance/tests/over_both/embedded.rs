@@ -8,6 +8,7 @@ use apus_conformance::server::{EmbeddedS3, FaultyS3, Options, S3Model};
 use apus_core::checksum::{Algorithm, Placement, RequestChecksumCalculation};
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Body, Draft, Exchange};
+use apus_core::machine::{S3Upload, UploadOptions, UploadSource};
 use apus_core::s3::*;
 use apus_core::sign::{Keys, Presigned};
 use apus_core::{Error, Kind as Fault};
@@ -22,6 +23,7 @@ both! {
     ranges_and_empty_objects_are_read,
     lists_page_and_group,
     parts_become_an_object_or_are_aborted,
+    a_failed_upload_leaves_nothing_behind_and_says_so,
     presigned_urls_are_good_without_keys,
     checksums_of_every_kind_are_verified,
     bodies_are_signed_in_every_way,
@@ -241,6 +243,21 @@ fn parts_become_an_object_or_are_aborted(via: Via) {
         client.call(AbortMultipartUpload::new(BUCKET, "never", &begun.upload_id)).unwrap();
         let again = AbortMultipartUpload::new(BUCKET, "never", &begun.upload_id);
         assert!(client.call(again).unwrap_err().is_denied(), "it knows the upload no more");
+    });
+}
+
+// It lists any upload without parts, also one that does not exist, and refuses a second abort.
+fn a_failed_upload_leaves_nothing_behind_and_says_so(via: Via) {
+    on_servers(via, |_, client| {
+        let bytes = pattern((6 << 20) + 1);
+        let source = UploadSource::Stream(Some(bytes.len() as u64 + 1));
+        let options = UploadOptions { part_size: 5 << 20, threshold: 0, ..Default::default() };
+        let service = client.service.clone();
+        let upload = S3Upload::new(BUCKET, "key", source, options, service, 7).unwrap();
+        let error = client.run(upload, Origin::new(Kind::Stream, bytes)).unwrap_err();
+        assert!(error.leftovers().is_empty(), "{error}");
+        let missing = client.call(HeadObject::new(BUCKET, "key")).unwrap_err();
+        assert!(missing.is_not_found(), "{missing}");
     });
 }
 

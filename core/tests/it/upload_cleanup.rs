@@ -55,3 +55,77 @@ fn an_upload_that_can_not_be_aborted_is_named_in_the_first_error() {
     };
     assert_eq!(error.leftovers(), [named]);
 }
+
+/// The answer of s3s-fs 0.14 to ListParts of any upload that it does not have.
+fn listed_without_parts() -> Answer {
+    Answer::new(200).body(
+        "<ListPartsResult><Bucket>bucket</Bucket><Key>key</Key><UploadId>u</UploadId>\
+         </ListPartsResult>",
+    )
+}
+
+// Seen on s3s-fs 0.14: 200 for the parts of any upload, 403 for the abort of one that was aborted.
+#[test]
+fn an_upload_is_gone_where_any_upload_is_listed_without_parts() {
+    for (second, aborts) in [(403, 2), (204, 3)] {
+        let mut aborted = 0;
+        let run = refused(|method| match method {
+            "GET" => Some(listed_without_parts()),
+            "DELETE" => {
+                aborted += 1;
+                (aborted > 1 && second == 403).then(|| Answer::error(403, "AccessDenied"))
+            }
+            _ => None,
+        });
+        let error = run.result.unwrap_err();
+        assert!(error.leftovers().is_empty(), "{error}: {:?}", run.requests);
+        assert_eq!(aborted, aborts, "{:?}", run.requests);
+        assert_eq!(run.requests.last().unwrap(), "GET /bucket/key?uploadId=0");
+    }
+}
+
+// Amazon lists no upload that does not exist: one that is listed is there, also without parts.
+#[test]
+fn an_upload_that_is_listed_without_parts_is_named_where_lists_mean_something() {
+    let mut aborted = 0;
+    let mut listed = 0;
+    let run = refused(|method| match method {
+        "DELETE" => {
+            aborted += 1;
+            (aborted > 1).then(|| Answer::error(403, "AccessDenied"))
+        }
+        "GET" => {
+            listed += 1;
+            (listed == 1).then(listed_without_parts)
+        }
+        _ => None,
+    });
+    assert_eq!(run.result.unwrap_err().leftovers().len(), 1, "{:?}", run.requests);
+}
+
+// A part that is listed after the abort is no empty list, and an abort that was never acknowledged
+// has removed nothing.
+#[test]
+fn an_empty_list_proves_nothing_without_an_acknowledged_abort_before_it() {
+    let never = refused(|method| match method {
+        "DELETE" => Some(Answer::error(403, "AccessDenied")),
+        "GET" => Some(listed_without_parts()),
+        _ => None,
+    });
+    assert_eq!(never.result.unwrap_err().leftovers().len(), 1);
+    let mut listed = 0;
+    let back = refused(|method| match method {
+        "GET" => {
+            listed += 1;
+            Some(match listed {
+                1 => listed_without_parts(),
+                _ => Answer::new(200).body(
+                    "<ListPartsResult><UploadId>u</UploadId><Part><PartNumber>1</PartNumber>\
+                     </Part></ListPartsResult>",
+                ),
+            })
+        }
+        _ => None,
+    });
+    assert_eq!(back.result.unwrap_err().leftovers().len(), 1, "{:?}", back.requests);
+}

@@ -1,6 +1,8 @@
 //! How an upload ends: completed, or removed, or with its leftovers in the error.
 
-use super::{ABORT, CHECK, COMPLETE, Multipart, PartsFrom, Phase, StoredPart, create};
+use super::{
+    ABORT, ABORTS, CHECK, COMPLETE, Listing, Multipart, PartsFrom, Phase, StoredPart, create,
+};
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value, combine};
 use crate::contract::{OnFailure, Operation as _, Proof};
 use crate::error::{Error, Kind, Leftover};
@@ -10,7 +12,7 @@ use crate::machine::upload::{absent, tag};
 use crate::now::{Now, Wait, WaitReason};
 use crate::s3::{
     AbortMultipartUpload, CompleteMultipartUpload, CompletedPart, ETag, Evidence, HeadObject,
-    ObjectHead, Stored, multipart_etag,
+    ListPartsOutput, ObjectHead, Stored, multipart_etag,
 };
 
 impl Multipart {
@@ -166,6 +168,34 @@ impl Multipart {
         Phase::Abort(self.call(abort, ABORT + self.aborts))
     }
 
+    /// Handles a list that shows the upload after its abort was acknowledged.
+    pub(super) fn still_listed(&mut self, now: Now, page: &ListPartsOutput) {
+        page.parts.iter().for_each(|part| self.flight.came(part.part_number));
+        let is_empty = page.parts.is_empty() && page.is_truncated != Some(true);
+        self.listing = match self.listing {
+            Listing::Meaningless if is_empty => return self.gone(now, true),
+            known @ Listing::Meaningless => known,
+            _ if is_empty => Listing::Empty,
+            _ => Listing::Unclear,
+        };
+        match self.aborts < ABORTS {
+            true => self.phase = self.abort(),
+            false => self.contradicted(),
+        }
+    }
+
+    /// Handles an abort that was refused, or that had no effect on the list of parts. If an earlier
+    /// abort was acknowledged and no part has been listed since, the list is compared with that of
+    /// an upload that does not exist: s3s-fs lists any upload, without parts, and refuses to abort
+    /// one that it has aborted. There the acknowledged abort is all that can be known.
+    pub(super) fn contradicted(&mut self) {
+        let id = self.upload_id.as_deref().and_then(another_id);
+        match id.filter(|_| self.listing == Listing::Empty) {
+            Some(id) => self.phase = Phase::Compare(self.list_of(id, None)),
+            None => self.left_behind(),
+        }
+    }
+
     /// Names the upload as a leftover in the error, because it could not be removed.
     pub(super) fn left_behind(&mut self) {
         let leftover = self.leftover();
@@ -222,6 +252,7 @@ impl Multipart {
         if restarts {
             self.upload_id = None;
             (self.aborts, self.is_gone) = (0, false);
+            self.listing = Listing::default();
             self.flight.restart();
             self.phase = Phase::Create(Box::new(create(&self.job, &self.service)));
         }
@@ -360,4 +391,12 @@ impl Multipart {
         self.fail(now, error);
         self.phase = if keeps { self.check() } else { self.cleanup() };
     }
+}
+
+/// Returns an upload ID of the same form that no upload has: another last letter or digit.
+fn another_id(id: &str) -> Option<String> {
+    let at = id.rfind(|last: char| last.is_ascii_alphanumeric())?;
+    let (before, rest) = id.split_at_checked(at)?;
+    let other = if rest.starts_with('0') { "1" } else { "0" };
+    Some(format!("{before}{other}{}", rest.get(1..)?))
 }

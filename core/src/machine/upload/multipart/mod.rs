@@ -107,9 +107,22 @@ pub(in crate::machine) struct Multipart {
     /// The upload does not exist, and not because of this process: another one has completed or
     /// aborted it.
     vanished: bool,
+    listing: Listing,
     restarted: bool,
     /// The conflict because of which everything is sent again, once the first upload is removed.
     restarting: Option<Error>,
+}
+
+/// What the lists of parts after an acknowledged abort have shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Listing {
+    /// Nothing, or a part.
+    #[default]
+    Unclear,
+    /// The upload, without parts.
+    Empty,
+    /// The upload, without parts, as the server lists any upload that does not exist.
+    Meaningless,
 }
 
 #[derive(Debug)]
@@ -122,6 +135,8 @@ enum Phase {
     Check(Box<Call<HeadObject>>),
     Abort(Call<AbortMultipartUpload>),
     Verify(Call<ListParts>),
+    /// Lists the parts of an upload that does not exist: see [`Multipart::contradicted`].
+    Compare(Call<ListParts>),
     Watch(Wait),
     Over,
 }
@@ -163,6 +178,7 @@ impl Multipart {
             is_gone: false,
             resumed: false,
             vanished: false,
+            listing: Listing::default(),
             restarted: false,
             restarting: None,
         }
@@ -216,7 +232,10 @@ impl Multipart {
     }
 
     fn list(&self, marker: Option<u32>) -> Call<ListParts> {
-        let id = self.upload_id.clone().unwrap_or_default();
+        self.list_of(self.upload_id.clone().unwrap_or_default(), marker)
+    }
+
+    fn list_of(&self, id: String, marker: Option<u32>) -> Call<ListParts> {
         let mut list = ListParts::new(&self.job.bucket, &self.job.key, id);
         list.part_number_marker = marker;
         list.customer_key = self.job.customer_key();
@@ -260,7 +279,12 @@ impl Multipart {
     pub(in crate::machine::upload) fn give_up(&mut self, now: Now, error: Error) {
         let cleans_up = matches!(
             self.phase,
-            Phase::Over | Phase::Abort(_) | Phase::Verify(_) | Phase::Watch(_) | Phase::Check(_)
+            Phase::Over
+                | Phase::Abort(_)
+                | Phase::Verify(_)
+                | Phase::Compare(_)
+                | Phase::Watch(_)
+                | Phase::Check(_)
         );
         if !cleans_up {
             self.fail(now, error);
@@ -386,20 +410,22 @@ impl Machine for Multipart {
                         self.vanished |= self.aborts == 1;
                         self.phase = Phase::Verify(self.list(None));
                     }
-                    ControlFlow::Continue(Err(_)) => self.left_behind(),
+                    ControlFlow::Continue(Err(_)) => self.contradicted(),
                 },
                 Phase::Verify(call) => match nest(call.poll(now), LIST) {
                     ControlFlow::Break(step) => return step,
                     // Parts in flight during the abort may have been stored after it.
-                    ControlFlow::Continue(Ok(page)) => {
-                        page.parts.iter().for_each(|part| self.flight.came(part.part_number));
-                        match self.aborts < ABORTS {
-                            true => self.phase = self.abort(),
-                            false => self.left_behind(),
-                        }
-                    }
+                    ControlFlow::Continue(Ok(page)) => self.still_listed(now, &page),
                     // A client without permission to list may nevertheless have aborted.
                     ControlFlow::Continue(Err(error)) => self.gone(now, is_gone(&error)),
+                },
+                Phase::Compare(call) => match nest(call.poll(now), LIST) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(Ok(_)) => {
+                        self.listing = Listing::Meaningless;
+                        self.gone(now, true);
+                    }
+                    ControlFlow::Continue(Err(_)) => self.left_behind(),
                 },
                 Phase::Watch(wait) => {
                     if now.tick < wait.until {
@@ -421,7 +447,9 @@ impl Machine for Multipart {
         let Some(slot) = done.route() else { return };
         match &mut self.phase {
             Phase::Create(call) if slot == CREATE => call.complete(now, done),
-            Phase::List(call) | Phase::Verify(call) if slot == LIST => call.complete(now, done),
+            Phase::List(call) | Phase::Verify(call) | Phase::Compare(call) if slot == LIST => {
+                call.complete(now, done);
+            }
             Phase::Complete(call) if slot == COMPLETE => call.complete(now, done),
             Phase::Absent(call) | Phase::Check(call) if slot == CHECK => call.complete(now, done),
             Phase::Abort(call) if slot == ABORT => call.complete(now, done),
@@ -433,10 +461,12 @@ impl Machine for Multipart {
     fn cancel(&mut self, now: Now, leave: OnFailure) {
         match &mut self.phase {
             // A restart is cancelled, although its cleanup has begun.
-            Phase::Abort(_) | Phase::Verify(_) | Phase::Watch(_) if self.restarting.is_some() => {}
+            Phase::Abort(_) | Phase::Verify(_) | Phase::Compare(_) | Phase::Watch(_)
+                if self.restarting.is_some() => {}
             // The upload has already failed or succeeded, and only cleans up.
             Phase::Abort(_)
             | Phase::Verify(_)
+            | Phase::Compare(_)
             | Phase::Watch(_)
             | Phase::Check(_)
             | Phase::Over => return,
