@@ -93,7 +93,10 @@ impl HttpConnection {
     pub(crate) async fn open(route: Route, stream: Stream) -> Result<Self, ExchangeError> {
         let pulse = Arc::new(Pulse::new());
         let wire = Wire::new(stream, Arc::clone(&pulse));
-        let handshake = Builder::new().max_headers(MOST_FIELDS).handshake(TokioIo::new(wire));
+        let handshake = Builder::new()
+            .max_headers(MOST_FIELDS)
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .handshake(TokioIo::new(wire));
         let (sender, connection) =
             handshake.await.map_err(|error| failure(&error, ExchangeErrorKind::Connect))?;
         let (connection, alarm) = (Some(connection), Alarm::default());

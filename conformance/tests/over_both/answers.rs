@@ -16,6 +16,7 @@ both! {
     a_success_before_the_body_was_sent_is_none,
     a_refusal_is_what_its_status_says,
     an_answer_with_two_ends_is_an_error,
+    a_header_field_on_two_lines_is_read,
     a_call_gets_the_range_that_it_asked_for,
     no_coding_is_asked_for,
     a_coding_that_a_gateway_adds_is_found_out,
@@ -134,6 +135,18 @@ fn an_answer_with_two_ends_is_an_error(via: Via) {
         // Nothing is sent over a connection whose state is unknown.
         assert_eq!(server.connections(), server.requests().len(), "{length}");
     }
+}
+
+// RFC 9112, section 5.2: spaces replace the fold.
+fn a_header_field_on_two_lines_is_read(via: Via) {
+    let reply = |_: &Request| {
+        let folded = "one\r\n  two\r\n\tthree";
+        Reply::new(200).header("x-amz-meta-note", folded).header("etag", "\"e\"").body("bytes")
+    };
+    let server = Scripted::start(reply).unwrap();
+    let output = client(&server, via).call(GetObject::new("bucket", "key")).unwrap();
+    assert_eq!(output.head.metadata["note"], "one two three");
+    assert_eq!(output.body, "bytes");
 }
 
 fn a_call_gets_the_range_that_it_asked_for(via: Via) {

@@ -76,9 +76,19 @@ fn last(length: u64, head: &response::Parts) -> Result<(), Error> {
 /// The range of bytes in a response, and the length of the object if the server sent it.
 type Told = (Range<u64>, Option<u64>);
 
-/// Parses the `Content-Range` of a response of 206; `None` for any other status.
+/// Returns whether the response has a part of the object. Some servers respond to the range of an
+/// empty object with an empty 206, whose `Content-Range` is missing or has the total 0: no range
+/// exists that it could state.
+fn is_part(head: &response::Parts) -> bool {
+    let range = head.headers.get(CONTENT_RANGE).map(|value| value.as_bytes().trim_ascii());
+    let is_empty =
+        content_length(head) == Some(0) && range.is_none_or(|text| text.ends_with(b"/0"));
+    head.status == StatusCode::PARTIAL_CONTENT && !is_empty
+}
+
+/// Parses the `Content-Range` of a response with a part of the object; `None` for any other.
 fn content_range(head: &response::Parts) -> Result<Option<Told>, Error> {
-    if head.status != StatusCode::PARTIAL_CONTENT {
+    if !is_part(head) {
         return Ok(None);
     }
     let text = head.headers.get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
@@ -118,7 +128,7 @@ impl Expect {
                 Error::integrity("the object changed while it was read").with_status(head.status)
             );
         }
-        let whole = content_length(head).filter(|_| head.status != StatusCode::PARTIAL_CONTENT);
+        let whole = content_length(head).filter(|_| !is_part(head));
         self.same_length(whole, head.status)?;
         let Some(asked) = &self.range else {
             return if head.status == StatusCode::PARTIAL_CONTENT {

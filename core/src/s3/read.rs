@@ -37,8 +37,9 @@ pub(super) fn checksums(element: Element<'_>) -> Vec<Declared> {
 /// Decodes the keys of a list, which are percent-encoded if the document says so.
 ///
 /// Only the EncodingType in the document counts, because servers that ignore `encoding-type` leave
-/// it out. A key that can't be decoded is kept as it is, because some servers send `url` and encode
-/// nothing.
+/// it out. A key that is no percent-encoding is kept as it is, because some servers send `url` and
+/// encode nothing. The encoding of a key that is not UTF-8 is an error, because the key can't be
+/// represented, and its undecoded form is another key.
 #[derive(Clone, Copy)]
 pub(super) struct Keys {
     encoded: bool,
@@ -56,19 +57,15 @@ impl Keys {
         Self { encoded: true }
     }
 
-    /// Returns the decoded key in the child of this name, if the child exists.
-    pub(super) fn text(self, element: Element<'_>, name: &str) -> Option<String> {
-        element.text_of(name).map(|text| self.decode(text))
-    }
-
     /// Returns the decoded key in the child of this name; fails where the child is absent.
     pub(super) fn required(self, element: Element<'_>, name: &str) -> Result<String, Error> {
-        self.text(element, name).ok_or_else(|| {
+        let text = element.text_of(name).ok_or_else(|| {
             Error::invalid_response(format!(
                 "in the XML document, {} has no {name}",
                 element.path()
             ))
-        })
+        })?;
+        self.decode(text)
     }
 
     /// Returns the key in the child of this name; undecoded where it equals `known`: the value of
@@ -81,22 +78,52 @@ impl Keys {
         known: Option<&str>,
     ) -> Option<String> {
         let text = element.text_of(name)?;
-        if known == Some(text) { Some(text.to_owned()) } else { Some(self.decode(text)) }
+        Some(self.marker(element, name, known).ok().flatten().unwrap_or_else(|| text.to_owned()))
+    }
+
+    /// As [`known`](Self::known), for the key where the next page starts.
+    pub(super) fn marker(
+        self,
+        element: Element<'_>,
+        name: &str,
+        known: Option<&str>,
+    ) -> Result<Option<String>, Error> {
+        let Some(text) = element.text_of(name) else { return Ok(None) };
+        if known == Some(text) { Ok(Some(text.to_owned())) } else { self.decode(text).map(Some) }
     }
 
     /// Returns the decoded common prefixes.
-    pub(super) fn common_prefixes(self, root: Element<'_>) -> Vec<String> {
+    pub(super) fn common_prefixes(self, root: Element<'_>) -> Result<Vec<String>, Error> {
         let groups = root.children("CommonPrefixes");
         // Servers send one element for each prefix, or one for all.
         let prefixes = groups.flat_map(|group| group.children("Prefix"));
         prefixes.map(|prefix| self.decode(prefix.text())).collect()
     }
 
-    fn decode(self, text: &str) -> String {
-        if !self.encoded {
-            return text.to_owned();
+    fn decode(self, text: &str) -> Result<String, Error> {
+        if !self.encoded || !is_encoding(text) {
+            return Ok(text.to_owned());
         }
-        escape::decode_form(text).map_or_else(|| text.to_owned(), Cow::into_owned)
+        escape::decode_form(text).map(Cow::into_owned).ok_or_else(|| {
+            let shown: String = text.chars().take(SHOWN).collect();
+            Error::invalid_response(format!("the list has a key that is not UTF-8: {shown}"))
+        })
+    }
+}
+
+/// Returns whether the text can be the result of percent-encoding.
+fn is_encoding(text: &str) -> bool {
+    let mut rest = text.as_bytes();
+    loop {
+        rest = match rest {
+            [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                rest
+            }
+            [b'%', ..] => return false,
+            [byte, rest @ ..] if byte.is_ascii_graphic() => rest,
+            [_, ..] => return false,
+            [] => return true,
+        };
     }
 }
 
@@ -113,3 +140,6 @@ pub(super) fn onward<T: PartialEq>(from: Option<&T>, to: Option<T>) -> Result<T,
         Some(to) => Ok(to),
     }
 }
+
+/// How many characters of a key an error has.
+const SHOWN: usize = 100;

@@ -9,14 +9,14 @@ use apus_core::checksum::{Algorithm, NotValidatedReason, Validation};
 use apus_core::contract::{Machine as _, OnFailure, Step};
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Draft, Exchange, Ticket};
-use apus_core::machine::DownloadOptions;
+use apus_core::machine::{Call, DownloadOptions};
 use apus_core::s3::{ByteRange, Conditions, ETag, GetObject};
 use apus_core::{Kind, Now};
 use bytes::Bytes;
-use http::{Method, Uri};
+use http::{Method, Uri, request};
 
 use crate::support::stored::{Stored, checked, cutting, download, failure, get, serve, wide};
-use crate::support::{Answer, Sim, object};
+use crate::support::{Answer, Sim, object, service};
 
 #[test]
 fn one_request_is_enough_where_nothing_goes_wrong() {
@@ -227,6 +227,37 @@ fn an_empty_object() {
     let all = |get: &mut GetObject| get.range = Some(ByteRange::From(0));
     let run = serve(get(DownloadOptions::default(), all, |_| {}), &stored);
     assert_eq!((run.requests.len(), run.result.unwrap().bytes), (1, 0));
+}
+
+// No range of an empty object exists: some servers respond with an empty 206 nevertheless.
+#[test]
+fn an_empty_206_without_a_range_is_an_empty_object() {
+    for range in [None, Some("bytes */0"), Some("bytes 0--1/0"), Some("bytes 0-0/0")] {
+        let part = |_: &request::Parts, _: &[u8]| {
+            let answer = Answer::new(206).header("content-length", 0).header("etag", "\"e\"");
+            range.map_or(answer.clone(), |range| answer.header("content-range", range))
+        };
+        let run = Sim::new(download(wide(4, 1000))).run(part);
+        assert_eq!((run.requests.len(), run.result.unwrap().bytes), (1, 0), "{range:?}");
+        for range in [ByteRange::From(0), ByteRange::Last(10)] {
+            let call = GetObject { range: Some(range), ..GetObject::new("bucket", "key") };
+            let run = Sim::new(Call::new(call, service(|_| {}), 1)).run(part);
+            let head = run.result.unwrap().head;
+            assert_eq!(head.size, Some(0));
+        }
+    }
+    // Not where there is more than nothing, or where it begins elsewhere.
+    let run = Sim::new(download(wide(4, 1000))).run(|_, _| Answer::new(206).body("a"));
+    assert_eq!(failure(run).kind(), Kind::InvalidResponse);
+    let empty = |range: Option<&str>| {
+        let answer = Answer::new(206).header("content-length", 0);
+        range.map_or(answer.clone(), |range| answer.header("content-range", range))
+    };
+    let run = Sim::new(download(wide(4, 1000))).run(|_, _| empty(Some("bytes 0-0/10")));
+    assert_eq!(failure(run).kind(), Kind::InvalidResponse);
+    let call = GetObject { range: Some(ByteRange::From(5)), ..GetObject::new("bucket", "key") };
+    let run = Sim::new(Call::new(call, service(|_| {}), 1)).run(|_, _| empty(None));
+    assert_eq!(run.result.unwrap_err().kind(), Kind::InvalidResponse);
 }
 
 #[test]

@@ -93,6 +93,44 @@ fn keys_are_decoded_where_the_answer_says_so() {
     let said = "<ListBucketResult><EncodingType>url</EncodingType>\
                 <Contents><Key>50% of é%FF</Key></Contents></ListBucketResult>";
     assert_eq!(parse(&list, said).unwrap().contents[0].key, "50% of é%FF");
+    let said = said.replace("%FF", "%41");
+    assert_eq!(parse(&list, &said).unwrap().contents[0].key, "50% of é%41");
+}
+
+// A key of a file system, or of Ceph, may be any bytes. Its encoding taken for the key would name
+// another object.
+#[test]
+fn the_encoding_of_a_key_that_is_not_utf_8_is_an_error() {
+    let list = |name: &str, member: &str| {
+        format!(
+            "<{name}><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>{member}</{name}>"
+        )
+    };
+    for member in [
+        "<Contents><Key>a%FFb</Key></Contents>",
+        "<CommonPrefixes><Prefix>%C3%28/</Prefix></CommonPrefixes>",
+        "<NextMarker>%ff</NextMarker>",
+    ] {
+        let body = list("ListBucketResult", member);
+        let error = parse(&ListObjects::new("bucket"), &body).unwrap_err();
+        assert_eq!(error.kind(), Kind::InvalidResponse);
+        assert!(error.to_string().contains("not UTF-8"), "{error}");
+    }
+    let body = list("ListBucketResult", "<Contents><Key>a%FFb</Key></Contents>");
+    parse(&ListObjectsV2::new("bucket"), &body).unwrap_err();
+    for member in [
+        "<Version><Key>%FF</Key></Version>",
+        "<DeleteMarker><Key>%FF</Key></DeleteMarker>",
+        "<NextKeyMarker>%FF</NextKeyMarker>",
+    ] {
+        parse(&ListObjectVersions::new("bucket"), &list("ListVersionsResult", member)).unwrap_err();
+    }
+    let upload = "<Upload><Key>%FF</Key><UploadId>u</UploadId></Upload>";
+    parse(&ListMultipartUploads::new("bucket"), &list("ListMultipartUploadsResult", upload))
+        .unwrap_err();
+    // What is echoed from the request is not a key of the bucket.
+    let body = list("ListBucketResult", "<Prefix>%FF</Prefix><Marker>%FF</Marker>");
+    parse(&ListObjects::new("bucket"), &body).unwrap();
 }
 
 // Ceph 16.2: keys percent-encoded, what was asked for and where it goes on as they are.

@@ -91,14 +91,14 @@ impl Operation for ListObjects {
         let keys = Keys::of(root);
         let contents = root.children("Contents").map(|object| Object::read(object, keys));
         let contents = contents.collect::<Result<Vec<_>, _>>()?;
-        let common_prefixes = keys.common_prefixes(root);
+        let common_prefixes = keys.common_prefixes(root)?;
         let last = last_name(&contents, &common_prefixes);
         Ok(ListObjectsOutput {
             contents,
             common_prefixes,
             is_truncated: root.flag("IsTruncated")?,
             marker: keys.known(root, "Marker", self.marker.as_deref()),
-            next_marker: keys.known(root, "NextMarker", last.as_deref()),
+            next_marker: keys.marker(root, "NextMarker", last.as_deref())?,
             name: text(root, "Name"),
             prefix: keys.known(root, "Prefix", self.prefix.as_deref()),
             delimiter: keys.known(root, "Delimiter", self.delimiter.as_deref()),

@@ -120,7 +120,7 @@ impl Operation for ListObjectsV2 {
         let contents = root.children("Contents").map(|object| Object::read(object, keys));
         Ok(ListObjectsV2Output {
             contents: contents.collect::<Result<_, _>>()?,
-            common_prefixes: keys.common_prefixes(root),
+            common_prefixes: keys.common_prefixes(root)?,
             is_truncated: root.flag("IsTruncated")?,
             next_continuation_token: text(root, "NextContinuationToken"),
             key_count: root.optional("KeyCount"),

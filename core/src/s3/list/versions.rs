@@ -131,7 +131,7 @@ impl Operation for ListObjectVersions {
         let markers = root.children("DeleteMarker").map(|marker| DeleteMarker::read(marker, keys));
         let versions = versions.collect::<Result<Vec<_>, _>>()?;
         let delete_markers = markers.collect::<Result<Vec<_>, _>>()?;
-        let common_prefixes = keys.common_prefixes(root);
+        let common_prefixes = keys.common_prefixes(root)?;
         let names = versions.iter().map(|version| &version.object.key);
         let names = names.chain(delete_markers.iter().map(|marker| &marker.key));
         let last = names.chain(&common_prefixes).max().cloned();
@@ -142,7 +142,7 @@ impl Operation for ListObjectVersions {
             is_truncated: root.flag("IsTruncated")?,
             key_marker: keys.known(root, "KeyMarker", self.key_marker.as_deref()),
             version_id_marker: text(root, "VersionIdMarker"),
-            next_key_marker: keys.known(root, "NextKeyMarker", last.as_deref()),
+            next_key_marker: keys.marker(root, "NextKeyMarker", last.as_deref())?,
             next_version_id_marker: text(root, "NextVersionIdMarker"),
             name: text(root, "Name"),
             prefix: keys.known(root, "Prefix", self.prefix.as_deref()),

@@ -138,7 +138,7 @@ impl Operation for ListMultipartUploads {
         let keys = if self.is_silently_encoded(root) { Keys::encoded() } else { Keys::of(root) };
         let uploads = root.children("Upload").map(|upload| MultipartUpload::read(upload, keys));
         let uploads = uploads.collect::<Result<Vec<_>, _>>()?;
-        let common_prefixes = keys.common_prefixes(root);
+        let common_prefixes = keys.common_prefixes(root)?;
         let names = uploads.iter().map(|upload| &upload.key);
         let last = names.chain(&common_prefixes).max().cloned();
         Ok(ListMultipartUploadsOutput {
@@ -147,7 +147,7 @@ impl Operation for ListMultipartUploads {
             is_truncated: root.flag("IsTruncated")?,
             key_marker: keys.known(root, "KeyMarker", self.key_marker.as_deref()),
             upload_id_marker: text(root, "UploadIdMarker"),
-            next_key_marker: keys.known(root, "NextKeyMarker", last.as_deref()),
+            next_key_marker: keys.marker(root, "NextKeyMarker", last.as_deref())?,
             next_upload_id_marker: text(root, "NextUploadIdMarker"),
             bucket: text(root, "Bucket"),
             prefix: keys.known(root, "Prefix", self.prefix.as_deref()),
