@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
     let (config, credentials, environment) = (part(), part(), part());
     let variables = environment.lines().filter_map(|line| line.split_once('='));
     let environment = Environment::new(variables);
-    let config = match AwsConfig::parse(("config", config), ("credentials", credentials)) {
+    let config = match AwsConfig::read(("config", config), ("credentials", credentials)) {
         Ok(config) => config,
         Err(error) => {
             assert!(error.line > 0 && !error.problem.is_empty());

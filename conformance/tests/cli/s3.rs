@@ -122,6 +122,13 @@ fn keys_come_from_where_a_backend_says() {
     program.finish(apus(&["ls"]), b"").ends(0).prints(" x");
     let signer = format!("X-Amz-Credential={}%2F", server.access_key());
     program.finish(apus(&["presign", "x"]), b"").ends(0).prints(&signer);
+    // Another section of the file that can't be read costs nothing but a warning.
+    fs::write(&file, format!("{profile}[others]\nnonsense\n")).unwrap();
+    assert_eq!(program.finish(apus(&["-q", "get", "x"]), b"").ends(0).out, "by profile");
+    let check = program.finish(apus(&["config", "check"]), b"").ends(0);
+    check.prints("credentials:5: the line has neither");
+    fs::write(&file, format!("{profile}nonsense\n")).unwrap();
+    program.finish(apus(&["ls"]), b"").ends(6).says("credentials:4: the line has neither");
     fs::write(&file, "[others]\n").unwrap();
     program.finish(apus(&["ls"]), b"").ends(6).says("images");
 }

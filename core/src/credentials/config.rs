@@ -23,6 +23,7 @@ pub struct AwsConfig {
     profiles: BTreeMap<String, Parts>,
     sso_sessions: BTreeMap<String, usize>,
     services: BTreeMap<String, usize>,
+    problems: Vec<AwsConfigError>,
 }
 
 /// The sections that a profile is made of, by their index in their file.
@@ -94,7 +95,20 @@ impl AwsConfig {
     /// # Errors
     ///
     /// The first line that is invalid.
-    pub fn parse(
+    pub fn parse(config: (&str, &str), credentials: (&str, &str)) -> Result<Self, AwsConfigError> {
+        let mut this = Self::read(config, credentials)?;
+        if this.problems.is_empty() { Ok(this) } else { Err(this.problems.swap_remove(0)) }
+    }
+
+    /// As [`parse`](Self::parse), but an invalid line makes its section unusable, and the others are
+    /// read: [`problems`](Self::problems) returns the lines. A profile with such a section is an
+    /// error when it is used.
+    ///
+    /// # Errors
+    ///
+    /// A file is longer than 4 MiB, or a line of `[DEFAULT]`, whose options belong to every
+    /// section, is invalid.
+    pub fn read(
         (config_name, config): (&str, &str),
         (credentials_name, credentials): (&str, &str),
     ) -> Result<Self, AwsConfigError> {
@@ -107,7 +121,14 @@ impl AwsConfig {
             let (kind, name) = kind(&section.name);
             let unreadable =
                 || this.config.wrong(section.line, "a quote in the section name is not closed");
-            let Some(name) = name.map_err(|()| unreadable())? else { continue };
+            let name = match name {
+                Ok(Some(name)) => name,
+                Ok(None) => continue,
+                Err(()) => {
+                    this.problems.push(unreadable());
+                    continue;
+                }
+            };
             match kind {
                 "profile" => {
                     this.profiles.entry(name).or_default().config = Some(at);
@@ -124,7 +145,15 @@ impl AwsConfig {
         for (at, section) in this.credentials.sections.iter().enumerate() {
             this.profiles.entry(section.name.clone()).or_default().credentials = Some(at);
         }
+        let files = [&mut this.config, &mut this.credentials];
+        let of_files = files.into_iter().flat_map(|ini| std::mem::take(&mut ini.problems));
+        this.problems.splice(0..0, of_files.collect::<Vec<_>>());
         Ok(this)
+    }
+
+    /// Returns the invalid lines that [`read`](Self::read) found, the first of each section.
+    pub fn problems(&self) -> &[AwsConfigError] {
+        &self.problems
     }
 
     /// Returns the names of all profiles.
@@ -138,12 +167,25 @@ impl AwsConfig {
         Some(Profile { of: self, name, parts: *parts })
     }
 
-    pub(super) fn sso_session(&self, name: &str) -> Option<Referred<'_>> {
-        self.sso_sessions.get(name).map(|at| Referred { ini: &self.config, at: *at })
+    /// Returns the profile of this name, if its sections can be used.
+    pub(super) fn usable(&self, name: &str) -> Result<Option<Profile<'_>>, AwsConfigError> {
+        let profile = self.profile(name);
+        profile.iter().flat_map(Profile::sections).try_for_each(|part| part.check())?;
+        Ok(profile)
     }
 
-    pub(super) fn services(&self, name: &str) -> Option<Referred<'_>> {
-        self.services.get(name).map(|at| Referred { ini: &self.config, at: *at })
+    pub(super) fn sso_session(&self, name: &str) -> Result<Option<Referred<'_>>, AwsConfigError> {
+        self.referred(self.sso_sessions.get(name))
+    }
+
+    pub(super) fn services(&self, name: &str) -> Result<Option<Referred<'_>>, AwsConfigError> {
+        self.referred(self.services.get(name))
+    }
+
+    fn referred(&self, at: Option<&usize>) -> Result<Option<Referred<'_>>, AwsConfigError> {
+        let section = at.map(|at| Referred { ini: &self.config, at: *at });
+        section.iter().try_for_each(Referred::check)?;
+        Ok(section)
     }
 }
 
@@ -164,9 +206,14 @@ impl<'a> Profile<'a> {
     }
 
     pub(super) fn found(&self, name: &str) -> Option<Found<'a>> {
+        self.sections().find_map(|part| part.found(name))
+    }
+
+    /// Returns the profile's sections, those of the credentials file first.
+    fn sections(&self) -> impl Iterator<Item = Referred<'a>> + use<'a> {
         let parts =
             [(&self.of.credentials, self.parts.credentials), (&self.of.config, self.parts.config)];
-        parts.into_iter().find_map(|(ini, at)| Referred { ini, at: at? }.found(name))
+        parts.into_iter().filter_map(|(ini, at)| Some(Referred { ini, at: at? }))
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -206,6 +253,11 @@ impl<'a> Profile<'a> {
 }
 
 impl<'a> Referred<'a> {
+    fn check(&self) -> Result<(), AwsConfigError> {
+        let problem = self.ini.sections.get(self.at).and_then(|section| section.problem.clone());
+        problem.map_or(Ok(()), Err)
+    }
+
     fn options(&self) -> Option<&'a Options> {
         self.ini.sections.get(self.at).map(|section| &section.options)
     }
@@ -300,5 +352,38 @@ mod tests {
         assert_eq!(a.wrong("role_arn", "no").to_string(), "config:3: profile \"a\": no");
         assert_eq!(config.profile("b").unwrap().option("region"), None);
         assert_eq!(config.profiles().collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn an_invalid_line_costs_its_own_section_only() {
+        let config = "junk\n[profile a]\nregion = r1\nhunter2\nx=1\n[profile b]\nregion = r2\n\
+                      [profile c]\ns3 =\n  hunter2\n[profile d]\n[profile d]\n[profile 'e]\n\
+                      [services s]\nhunter2\n";
+        let credentials = "[b]\noutput = json\n[f]\na = 1\na = 2\n";
+        let read = AwsConfig::read(("config", config), ("credentials", credentials)).unwrap();
+        for (name, usable) in [("a", false), ("b", true), ("c", false), ("d", false), ("f", false)]
+        {
+            assert_eq!(read.usable(name).is_ok(), usable, "{name}");
+        }
+        assert!(read.services("s").is_err());
+        assert_eq!(read.profile("b").unwrap().option("region"), Some("r2"));
+        let problems: Vec<String> = read.problems().iter().map(ToString::to_string).collect();
+        let places: Vec<&str> =
+            problems.iter().filter_map(|line| line.split(": ").next()).collect();
+        assert_eq!(
+            places,
+            [
+                "config:1",
+                "config:4",
+                "config:9",
+                "config:12",
+                "config:15",
+                "credentials:5",
+                "config:13"
+            ]
+        );
+        assert!(!problems.concat().contains("hunter2"), "{problems:?}");
+        assert!(AwsConfig::parse(("config", config), ("", "")).is_err());
+        assert!(AwsConfig::read(("config", "[DEFAULT]\njunk\n"), ("", "")).is_err());
     }
 }

@@ -50,6 +50,11 @@ impl Document {
         Ok(Self { value, what })
     }
 
+    /// Returns the whole object.
+    pub(super) fn into_value(self) -> Value {
+        self.value
+    }
+
     /// Returns the object in this member.
     pub(super) fn member(mut self, name: &str) -> Result<Self, Error> {
         let value = self.value.get_mut(name).filter(|value| value.is_object()).map(Value::take);
@@ -104,11 +109,13 @@ pub(super) fn success(reply: &Reply) -> Result<&[u8], Error> {
         };
     }
     let document = Document::parse(&reply.body, "it").ok();
-    let text = |names: [&str; 2]| {
+    let text = |names: [&str; 3]| {
         let document = document.as_ref()?;
         names.iter().find_map(|name| document.text(name)).map(str::to_owned)
     };
-    let error =
-        Error::refused(reply.status(), text(["code", "Code"]), text(["message", "Message"]));
+    let error = Error::refused(reply.status(), text(["code", "Code", "error"]), text(MESSAGES));
     Err(error.with_retry_after(reply.retry_after()))
 }
+
+/// The members that hold a message; the last is that of OAuth (RFC 6749, section 5.2).
+const MESSAGES: [&str; 3] = ["message", "Message", "error_description"];

@@ -9,6 +9,9 @@
 //! ```
 //!
 //! The options of `[DEFAULT]` are the defaults of every section of the file.
+//!
+//! `configparser` refuses a file with any invalid line. Here the line makes its section unusable, and
+//! the others are read: only an invalid line of `[DEFAULT]`, which belongs to all, is an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
@@ -32,6 +35,8 @@ pub(super) struct Ini {
     pub(super) name: String,
     pub(super) sections: Vec<Section>,
     pub(super) defaults: Options,
+    /// The first problem of each section that has any, in the order of the file.
+    pub(super) problems: Vec<AwsConfigError>,
 }
 
 /// A section, under its name in the file.
@@ -40,6 +45,8 @@ pub(super) struct Section {
     pub(super) name: String,
     pub(super) line: usize,
     pub(super) options: Options,
+    /// Why the section can't be used.
+    pub(super) problem: Option<AwsConfigError>,
 }
 
 pub(super) type Options = BTreeMap<String, Written>;
@@ -75,6 +82,10 @@ impl Written {
 
 impl Ini {
     /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// The file is too long, or a line of `[DEFAULT]` is invalid.
     pub(super) fn parse(name: &str, text: &str) -> Result<Self, AwsConfigError> {
         let mut reader = Reader {
             ini: Self { name: name.to_owned(), ..Self::default() },
@@ -93,7 +104,8 @@ impl Ini {
         for (at, line) in lines.enumerate() {
             reader.line(line, at + 1)?;
         }
-        reader.close()?;
+        let closed = reader.close();
+        reader.or_broken(closed)?;
         Ok(reader.ini)
     }
 
@@ -148,13 +160,20 @@ impl Reader {
             return Ok(());
         }
         self.indent = indent;
-        self.close()?;
+        let closed = self.close();
+        self.or_broken(closed)?;
         if let Some(rest) = trimmed.strip_prefix('[')
             && let Some((name, _)) = rest.rsplit_once(']')
             && !name.is_empty()
         {
-            return self.section(name, number);
+            self.section(name, number);
+            return Ok(());
         }
+        let read = self.option(trimmed, number);
+        self.or_broken(read)
+    }
+
+    fn option(&mut self, trimmed: &str, number: usize) -> Result<(), AwsConfigError> {
         if self.place == Within::Nowhere {
             return Err(self.wrong(number, "the line is outside of any section"));
         }
@@ -173,16 +192,36 @@ impl Reader {
         Ok(())
     }
 
-    fn section(&mut self, name: &str, line: usize) -> Result<(), AwsConfigError> {
+    fn section(&mut self, name: &str, line: usize) {
         if name == "DEFAULT" {
             self.place = Within::Defaults;
-            return Ok(());
+            return;
         }
-        if !self.seen.insert(name.to_owned()) {
-            return Err(self.wrong(line, format!("section [{name}] is defined twice")));
-        }
-        self.ini.sections.push(Section { name: name.to_owned(), line, options: Options::new() });
+        let problem = (!self.seen.insert(name.to_owned()))
+            .then(|| self.wrong(line, format!("section [{name}] is defined twice")));
+        self.ini.problems.extend(problem.clone());
+        let (name, options) = (name.to_owned(), Options::new());
+        self.ini.sections.push(Section { name, line, options, problem });
         self.place = Within::Section;
+    }
+
+    /// Records a problem of the section that is being read, unless it is that of all sections.
+    fn or_broken(&mut self, read: Result<(), AwsConfigError>) -> Result<(), AwsConfigError> {
+        let Err(problem) = read else { return Ok(()) };
+        let section = match self.place {
+            Within::Defaults => return Err(problem),
+            Within::Nowhere => None,
+            Within::Section => self.ini.sections.last_mut(),
+        };
+        let known = match section {
+            Some(section) => section.problem.replace(problem.clone()).map(|first| {
+                section.problem = Some(first);
+            }),
+            None => (!self.ini.problems.is_empty()).then_some(()),
+        };
+        if known.is_none() {
+            self.ini.problems.push(problem);
+        }
         Ok(())
     }
 
@@ -305,7 +344,11 @@ mod tests {
                 "config:2: a line of the nested value that begins here is not `name = value`",
             ),
         ] {
-            assert_eq!(Ini::parse("config", text).unwrap_err().to_string(), expect);
+            assert_eq!(Ini::parse("config", text).unwrap().problems[0].to_string(), expect);
+        }
+        for text in ["[DEFAULT]\nhunter2\n", "[DEFAULT]\na =\n  hunter2\n[s]\n"] {
+            let error = Ini::parse("config", text).unwrap_err().to_string();
+            assert!(error.starts_with("config:2: ") && !error.contains("hunter2"), "{error}");
         }
         let ini = Ini::parse("config", "[s]\nb = hunter2\n[DEFAULT]\nc = hunter2\n").unwrap();
         assert!(!format!("{ini:?}").contains("hunter2"));

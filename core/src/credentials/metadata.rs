@@ -1,5 +1,5 @@
-//! The services that return keys to programs on an instance or in a container, and the portal of
-//! IAM Identity Center, which returns them for the token of a login.
+//! The services that return keys to programs on an instance or in a container, and the output of
+//! processes.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use http::{Method, StatusCode, Uri};
 
 use super::document::{Document, Names, bound, success};
 use super::renewal::ExpiringKeys;
-use super::source::{Container, Instance, Sso};
+use super::source::{Container, Instance};
 use crate::error::Error;
 use crate::escape;
 use crate::http::{Draft, Reply};
@@ -34,13 +34,32 @@ pub(super) fn token_draft(instance: &Instance) -> Result<Box<Draft>, Error> {
 }
 
 pub(super) fn token(reply: &Reply) -> Result<Secret, Error> {
-    let token = text(success(reply)?)?.trim();
+    let body = success(reply).map_err(|error| match knows_no_token(reply.status()) {
+        true => error.with_hint(V1),
+        false => error,
+    })?;
+    let token = text(body)?.trim();
     if token.is_empty() {
         return Err(Error::invalid_response(
             "the instance metadata service returned an empty token",
         ));
     }
     Ok(Secret::from(token))
+}
+
+/// Returns the error for a token request that has no response. It is final: a response that does
+/// not come within its time never comes, as the service sends it with a hop limit of 1 by default,
+/// and it does not leave the instance to a container ("Configure the instance metadata options" of
+/// the Amazon EC2 user guide).
+pub(super) fn no_token(error: Error) -> Error {
+    match error.is_cancelled() {
+        true => error,
+        false => Error::auth(format!(
+            "the instance metadata service did not respond: {}",
+            error.message()
+        ))
+        .with_hint(HOPS),
+    }
 }
 
 /// Returns whether the response to the token request means that there is no version 2.
@@ -123,37 +142,6 @@ pub(super) fn container_keys(reply: &Reply) -> Result<ExpiringKeys, Error> {
     document.keys(&Names::METADATA, expires)
 }
 
-/// Requests "GetRoleCredentials" with the token in this file.
-pub(super) fn sso_draft(sso: &Sso, file: &Secret, now: Now) -> Result<Box<Draft>, Error> {
-    let document = Document::parse(file.expose().as_bytes(), "the cached SSO token")?;
-    let expires = document.date("expiresAt")?;
-    if expires.is_some_and(|expires| expires <= Timestamp::from_duration(now.unix)) {
-        return Err(Error::auth("the SSO login has expired").with_hint(LOGIN));
-    }
-    let (role, account) = (escape::query(&sso.role_name), escape::query(&sso.account_id));
-    let target = format!("/federation/credentials?role_name={role}&account_id={account}");
-    let mut draft = Draft::new(SSO, Method::GET, sso.portal.join(&target)?);
-    sensitive(&mut draft, BEARER, document.required("accessToken")?)?;
-    bound(&mut draft);
-    Ok(draft)
-}
-
-pub(super) fn sso_keys(reply: &Reply) -> Result<ExpiringKeys, Error> {
-    let body = success(reply).map_err(|error| match reply.status() {
-        StatusCode::UNAUTHORIZED => error.with_hint(LOGIN),
-        _ => error,
-    })?;
-    let document = Document::parse(body, "the response of the SSO portal")?;
-    let document = document.member("roleCredentials")?;
-    let expires = document.number("expiration").map(|millis| Timestamp::from_unix(millis / 1000));
-    let names = Names {
-        access_key: "accessKeyId",
-        secret_key: "secretAccessKey",
-        session_token: "sessionToken",
-    };
-    document.keys(&names, expires)
-}
-
 /// Reads the output of a process: "Sourcing credentials with an external process".
 pub(super) fn process_keys(output: &Secret) -> Result<ExpiringKeys, Error> {
     let document = Document::parse(output.expose().as_bytes(), "the output of credential_process")?;
@@ -186,7 +174,7 @@ fn with_token(mut draft: Box<Draft>, token: Option<&Secret>) -> Result<Box<Draft
     Ok(draft)
 }
 
-fn sensitive(draft: &mut Draft, name: HeaderName, value: &str) -> Result<(), Error> {
+pub(super) fn sensitive(draft: &mut Draft, name: HeaderName, value: &str) -> Result<(), Error> {
     let mut value = HeaderValue::from_str(value).map_err(|_| {
         Error::invalid_input(format!("the token for header {name} contains a control character"))
     })?;
@@ -206,12 +194,13 @@ pub(super) const INSTANCE_TOKEN: &str = "GetInstanceMetadataToken";
 pub(super) const INSTANCE_ROLE: &str = "GetInstanceRole";
 pub(super) const INSTANCE_KEYS: &str = "GetInstanceRoleCredentials";
 pub(super) const CONTAINER: &str = "GetContainerCredentials";
-pub(super) const SSO: &str = "GetRoleCredentials";
 
 const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
 const TOKEN_TTL: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
 const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
-const BEARER: HeaderName = HeaderName::from_static("x-amz-sso_bearer_token");
-const LOGIN: &str = "log in again with `aws sso login`";
+const HOPS: &str = "in a container, raise the hop limit of the instance's metadata service to 2; \
+                    outside of EC2, use another source of keys";
+const V1: &str = "the instance may only have version 1 of the metadata service: set \
+                  `ec2_metadata_v1_disabled` to false to use it";
 /// How long botocore continues to use expired keys.
 const EXTENSION: Duration = Duration::from_secs(900);

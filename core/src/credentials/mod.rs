@@ -35,6 +35,7 @@ mod resolve;
 mod skew;
 #[cfg(feature = "credentials")]
 mod source;
+mod sso;
 #[cfg(feature = "credentials")]
 mod sts;
 #[cfg(feature = "credentials")]

@@ -15,7 +15,7 @@ impl<'a> Resolver<'a> {
     /// There is no profile of this name, or a value is invalid.
     pub fn settings(&self, name: Option<&str>) -> Result<S3Settings, Error> {
         let named = name.or_else(|| self.environment.profile());
-        let profile = self.config.profile(named.unwrap_or("default"));
+        let profile = self.config.usable(named.unwrap_or("default"))?;
         if let (Some(name), None) = (named, profile) {
             return Err(no_profile(name));
         }
@@ -125,7 +125,7 @@ impl<'a> Resolver<'a> {
         }
         let of_services = match (profile, written("services")) {
             (Some(profile), Some(name)) => {
-                let section = self.config.services(name).ok_or_else(|| {
+                let section = self.config.services(name)?.ok_or_else(|| {
                     profile.wrong("services", format!("section [services {name}] does not exist"))
                 })?;
                 section.found(service).and_then(|found: Found<'a>| found.nested("endpoint_url"))

@@ -4,7 +4,7 @@
 //!  Static ─────────────────────────────────────────┐
 //!  Process ── run the command ─────────────────────┤
 //!  WebIdentity ── read the token ─▶ STS ───────────┤
-//!  Sso ── read the token ─▶ portal ────────────────┼─▶ keys ─▶ AssumeRole ─▶ AssumeRole ─▶ keys
+//!  Sso ── read the token (─▶ OIDC) ─▶ portal ──────┼─▶ keys ─▶ AssumeRole ─▶ AssumeRole ─▶ keys
 //!  Container ── read the token ─▶ endpoint ────────┤
 //!  Instance ── token ─▶ name of the role ─▶ keys ──┘
 //! ```
@@ -19,6 +19,7 @@ use http::header::DATE;
 use super::metadata::{self, InstanceStep};
 use super::renewal::{ExpiringKeys, KeySource, KeyStep};
 use super::source::{AssumeRole, Authorization, Source};
+use super::sso::{self, Token};
 use super::sts;
 use crate::error::{Error, Kind};
 use crate::http::Reply;
@@ -37,6 +38,17 @@ pub trait Lookup: Send {
     /// Runs a command and returns what it prints, if it exits with success. No shell runs it:
     /// [`split_words`](super::split_words) splits it into words.
     fn process(&mut self, command: &str, waker: &Waker) -> Poll<Result<Secret, Error>>;
+
+    /// Replaces the text of a file that [`file`](Self::file) read: the renewed token of a login. By
+    /// default nothing is written, and the new token is used by this process only.
+    ///
+    /// # Errors
+    ///
+    /// The file could not be written. The new token is used nevertheless.
+    fn replace_file(&mut self, path: &str, text: &Secret) -> Result<(), Error> {
+        let _ = (path, text);
+        Ok(())
+    }
 }
 
 /// A [`Lookup`] that fails each call, for sources that need neither files nor processes.
@@ -74,6 +86,8 @@ pub struct Provider {
     stage: Stage,
     /// Seconds by which the clock of STS is ahead of ours.
     offset: i64,
+    /// The token of the login, if this process has renewed it.
+    token: Option<Token>,
 }
 
 /// The exchange in flight.
@@ -82,6 +96,8 @@ enum Stage {
     /// The only exchange of the base.
     Base,
     Instance(InstanceStep),
+    /// The renewal of this token.
+    Token(Token),
     /// The role at this index, assumed with these keys.
     Role {
         at: usize,
@@ -100,7 +116,14 @@ impl Provider {
             roles.push(*role);
         }
         roles.reverse();
-        Self { base, roles, lookup: Box::new(lookup), stage: Stage::Nothing, offset: 0 }
+        Self {
+            base,
+            roles,
+            lookup: Box::new(lookup),
+            stage: Stage::Nothing,
+            offset: 0,
+            token: None,
+        }
     }
 
     fn begin(&mut self, now: Now, waker: &Waker) -> Result<KeyStep, Error> {
@@ -137,7 +160,17 @@ impl Provider {
                     Poll::Pending => return Ok(KeyStep::Pending),
                     Poll::Ready(file) => file?,
                 };
-                (metadata::sso_draft(sso, &file, now)?, Stage::Base)
+                let token = Token::read(&file)?.later(self.token.clone());
+                match token.lasts(now, sso::WINDOW) {
+                    true => (sso::draft(sso, &token)?, Stage::Base),
+                    false => match token.renewal(sso, now)? {
+                        Some(draft) => (draft, Stage::Token(token)),
+                        None if token.lasts(now, Duration::ZERO) => {
+                            (sso::draft(sso, &token)?, Stage::Base)
+                        }
+                        None => return Err(sso::expired()),
+                    },
+                }
             }
             Source::Container(container) => {
                 let token = match &container.authorization {
@@ -207,7 +240,10 @@ impl Provider {
                     Ok(reply) => metadata::knows_no_token(reply.status()),
                     Err(error) => !error.is_cancelled(),
                 };
-                let token = outcome.and_then(metadata::token);
+                let token = match outcome {
+                    Ok(reply) => metadata::token(reply),
+                    Err(error) => Err(metadata::no_token(error)),
+                };
                 let token = match token {
                     Ok(token) => Some(token),
                     Err(_) if old && instance.allow_v1 => None,
@@ -232,12 +268,41 @@ impl Provider {
         Ok(KeyStep::Ask(draft))
     }
 
+    /// Goes on with the renewed token of a login, or with the old one while it is valid.
+    fn logged_in(
+        &mut self,
+        old: Token,
+        now: Now,
+        outcome: Result<&Reply, Error>,
+    ) -> Result<KeyStep, Error> {
+        let Source::Sso(sso) = &self.base else {
+            return Err(Error::auth("the source of keys is not a login"));
+        };
+        let renewed = outcome.and_then(|reply| old.renewed(reply, now));
+        let draft = match renewed {
+            Ok(token) => {
+                // A file that can't be written costs others a login, and this process nothing.
+                let _ = self.lookup.replace_file(&sso.token_file(), &token.file());
+                sso::draft(sso, self.token.insert(token))?
+            }
+            Err(error) if error.is_cancelled() => return Err(error),
+            Err(_) if old.lasts(now, Duration::ZERO) => sso::draft(sso, &old)?,
+            Err(error) => {
+                let error = match error.kind() {
+                    Kind::Refused => error.with_hint(sso::LOGIN),
+                    _ => error,
+                };
+                return Err(error.in_operation(sso::CREATE_TOKEN));
+            }
+        };
+        self.stage = Stage::Base;
+        Ok(KeyStep::Ask(draft))
+    }
+
     fn based(&mut self, now: Now, reply: &Reply) -> Result<KeyStep, Error> {
         let keys = match &self.base {
             Source::WebIdentity(_) => sts::keys(reply, sts::WITH_WEB_IDENTITY),
-            Source::Sso(_) => {
-                metadata::sso_keys(reply).map_err(|error| error.in_operation(metadata::SSO))
-            }
+            Source::Sso(_) => sso::keys(reply).map_err(|error| error.in_operation(sso::SSO)),
             Source::Container(_) => metadata::container_keys(reply)
                 .map_err(|error| error.in_operation(metadata::CONTAINER)),
             _ => Err(Error::auth("a response arrived, but no request was sent")),
@@ -264,6 +329,7 @@ impl KeySource for Provider {
             Stage::Nothing => Err(Error::auth("a response arrived, but no request was sent")),
             Stage::Base => self.based(now, reply),
             Stage::Instance(step) => self.instance(step, now, Ok(reply)),
+            Stage::Token(token) => self.logged_in(token, now, Ok(reply)),
             Stage::Role { at, keys, signed, corrected } => match sts::keys(reply, sts::ASSUME_ROLE)
             {
                 Ok(keys) => self.assume(at + 1, now, keys, false),
@@ -283,10 +349,11 @@ impl KeySource for Provider {
     fn failed(&mut self, now: Now, error: Error) -> Result<KeyStep, Error> {
         match std::mem::replace(&mut self.stage, Stage::Nothing) {
             Stage::Instance(step) => self.instance(step, now, Err(error)),
+            Stage::Token(token) => self.logged_in(token, now, Err(error)),
             Stage::Role { .. } => Err(error.in_operation(sts::ASSUME_ROLE)),
             Stage::Base | Stage::Nothing => Err(match &self.base {
                 Source::WebIdentity(_) => error.in_operation(sts::WITH_WEB_IDENTITY),
-                Source::Sso(_) => error.in_operation(metadata::SSO),
+                Source::Sso(_) => error.in_operation(sso::SSO),
                 Source::Container(_) => error.in_operation(metadata::CONTAINER),
                 _ => error,
             }),

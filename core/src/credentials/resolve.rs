@@ -58,7 +58,7 @@ impl<'a> Resolver<'a> {
             return Ok(source);
         }
         let named = self.environment.profile();
-        let profile = self.config.profile(named.unwrap_or("default"));
+        let profile = self.config.usable(named.unwrap_or("default"))?;
         if let (Some(name), None) = (named, profile) {
             return Err(no_profile(name));
         }
@@ -91,7 +91,7 @@ impl<'a> Resolver<'a> {
     ///
     /// There is no profile of this name, it configures no keys, or it is wrong.
     pub fn profile(&self, name: &str) -> Result<Source, Error> {
-        let profile = self.config.profile(name).ok_or_else(|| no_profile(name))?;
+        let profile = self.config.usable(name)?.ok_or_else(|| no_profile(name))?;
         let mut walk = Walk::new(Some(profile), false);
         let source = self.source_of(profile, &mut walk)?;
         source.ok_or_else(|| profile.wrong("", "it says nothing of keys").into())
@@ -139,7 +139,7 @@ impl<'a> Resolver<'a> {
     ///
     /// `AWS_EC2_METADATA_DISABLED` is `true`, or the configured endpoint or its mode is invalid.
     pub fn instance(&self) -> Result<Source, Error> {
-        let profile = self.config.profile(self.environment.profile().unwrap_or("default"));
+        let profile = self.config.usable(self.environment.profile().unwrap_or("default"))?;
         self.instance_of(profile).map(Source::Instance)
     }
 
@@ -223,7 +223,7 @@ impl<'a> Resolver<'a> {
         walk: &mut Walk<'a>,
     ) -> Result<Source, Error> {
         let wrong = |why: String| Error::from(profile.wrong("source_profile", why));
-        let source = self.config.profile(name);
+        let source = self.config.usable(name)?;
         let source = source.ok_or_else(|| wrong(format!("profile {name:?} does not exist")))?;
         let has_keys = KEYS.iter().any(|option| source.has(option));
         // A profile may be its own source, if it has keys beside its role.
@@ -311,7 +311,7 @@ impl<'a> Resolver<'a> {
         let session = text(profile, "sso_session")?;
         let referred = match session {
             None => None,
-            Some(name) => Some(self.config.sso_session(name).ok_or_else(|| {
+            Some(name) => Some(self.config.sso_session(name)?.ok_or_else(|| {
                 profile.wrong("sso_session", format!("section [sso-session {name}] does not exist"))
             })?),
         };
@@ -335,12 +335,18 @@ impl<'a> Resolver<'a> {
             Some(url) => BaseUrl::parse_as(url, "the SSO endpoint")?,
             None => Sso::portal_of(&required("sso_region")?)?,
         };
+        let oidc = match (self.endpoint_of("sso_oidc", walk.first)?, required("sso_region")) {
+            (Some(url), _) => Some(BaseUrl::parse_as(url, "the SSO OIDC endpoint")?),
+            (None, Ok(region)) => Some(Sso::oidc_of(&region)?),
+            (None, Err(_)) => None,
+        };
         Ok(Some(Sso {
             account_id: required("sso_account_id")?,
             role_name: required("sso_role_name")?,
             start_url: required("sso_start_url")?,
             session: session.map(str::to_owned),
             portal,
+            oidc,
         }))
     }
 }

@@ -127,6 +127,9 @@ pub struct Sso {
     pub session: Option<String>,
     /// The URL of the portal.
     pub portal: BaseUrl,
+    /// The URL of the OIDC service, which renews the token of the login; `None` where the token is
+    /// not renewed.
+    pub oidc: Option<BaseUrl>,
 }
 
 impl Sso {
@@ -146,6 +149,16 @@ impl Sso {
     pub fn portal_of(region: &str) -> Result<BaseUrl, Error> {
         let (region, suffix) = (named(region)?, s3::dns_suffix(region));
         BaseUrl::parse_as(&format!("https://portal.sso.{region}.{suffix}"), "the SSO endpoint")
+    }
+
+    /// Returns the OIDC service of AWS in a region.
+    ///
+    /// # Errors
+    ///
+    /// The region is not a valid name.
+    pub fn oidc_of(region: &str) -> Result<BaseUrl, Error> {
+        let (region, suffix) = (named(region)?, s3::dns_suffix(region));
+        BaseUrl::parse_as(&format!("https://oidc.{region}.{suffix}"), "the SSO OIDC endpoint")
     }
 }
 

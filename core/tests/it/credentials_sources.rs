@@ -5,7 +5,7 @@ use apus_core::credentials::{
 };
 use apus_core::error::{ExchangeErrorKind, Kind};
 
-use crate::aws::{Disk, START, Sent, World, assumed, environment, lost, metadata, say};
+use crate::aws::{Disk, START, Said, Sent, World, assumed, environment, lost, metadata, say};
 
 fn profile(text: &str, name: &str) -> Source {
     let config = AwsConfig::parse(("config", text), ("credentials", "")).unwrap();
@@ -191,9 +191,34 @@ fn version_one_is_asked_only_where_that_is_allowed() {
     let mut world = World::new(Source::Instance(Instance::default()), NoLookup, script);
     let error = world.ask().unwrap_err();
     assert!(error.to_string().starts_with("GetInstanceMetadataToken: "), "{error}");
+    assert!(error.to_string().contains("`ec2_metadata_v1_disabled`"), "{error}");
     assert_eq!(world.sent.len(), 1);
 
     let allowed = resolved(&[("AWS_EC2_METADATA_V1_DISABLED", "false")], |r| r.instance());
+    let mut world = World::new(allowed.unwrap(), NoLookup, script);
+    world.ask().unwrap();
+    assert_eq!(world.sent[3].signer(), Some("V1"));
+}
+
+// "Configure the instance metadata options", Amazon EC2 user guide: by default the response with a
+// token does not reach a container.
+#[test]
+fn an_instance_that_sends_no_token_is_not_asked_again_and_the_error_says_what_helps() {
+    for cause in [ExchangeErrorKind::Timeout, ExchangeErrorKind::Connect] {
+        let source = Source::Instance(Instance::default());
+        let mut world = World::new(source, NoLookup, move |_, _| lost(cause));
+        let error = world.ask().unwrap_err();
+        assert_eq!((world.sent.len(), world.now.unix.as_secs()), (1, START), "{error}");
+        assert!(error.to_string().contains("hop limit"), "{error}");
+    }
+    // Where version 1 is allowed, it is used at once.
+    let allowed = resolved(&[("AWS_EC2_METADATA_V1_DISABLED", "false")], |r| r.instance());
+    let script = |now: u64, sent: &Sent| match &*sent.url {
+        url if url.ends_with("/latest/api/token") => lost(ExchangeErrorKind::Timeout),
+        url if url.ends_with("/security-credentials/") => say(200, "role"),
+        url if url.starts_with("http://169.254") => say(200, metadata("V1", now + 3600)),
+        _ => say(200, ""),
+    };
     let mut world = World::new(allowed.unwrap(), NoLookup, script);
     world.ask().unwrap();
     assert_eq!(world.sent[3].signer(), Some("V1"));
@@ -307,6 +332,126 @@ fn sso_hands_out_keys_for_the_token_of_a_login() {
             let error = result.unwrap_err().to_string();
             assert!(error.contains("aws sso login") && !error.contains("hunter2"), "{error}");
         }
+    }
+}
+
+const LOGGED_IN: &str = "[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\n\
+    sso_region = eu-west-1\n[profile dev]\nsso_session = corp\nsso_account_id = 123456789012\n\
+    sso_role_name = role\n";
+/// Of the SHA-1 of `corp`.
+const TOKEN_FILE: &str = "~/.aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json";
+
+fn token(expires: &str, registered: &str) -> String {
+    format!(
+        r#"{{"accessToken":"old","expiresAt":"{expires}","refreshToken":"refresh1","clientId":"id",
+        "clientSecret":"hunter2","registrationExpiresAt":"{registered}","region":"eu-west-1"}}"#
+    )
+}
+
+fn portal(now: u64) -> Said {
+    let expires = (now + 3600) * 1000;
+    say(
+        200,
+        format!(
+            r#"{{"roleCredentials":{{"accessKeyId":"SSO","secretAccessKey":"S","sessionToken":"T",
+            "expiration":{expires}}}}}"#
+        ),
+    )
+}
+
+// "CreateToken", IAM Identity Center OIDC API Reference; members and window as botocore has them.
+#[test]
+fn a_login_that_has_expired_is_renewed_with_its_refresh_token() {
+    let disk =
+        Disk::default().with(TOKEN_FILE, &token("2026-01-02T02:00:00Z", "2026-02-02T00:00:00Z"));
+    let mut renewals = 0;
+    let script = move |now: u64, sent: &Sent| match &*sent.url {
+        "https://oidc.eu-west-1.amazonaws.com/token" => {
+            renewals += 1;
+            assert_eq!(sent.method, "POST");
+            assert!(sent.header("authorization").is_none());
+            let body: serde_json::Value = serde_json::from_str(&sent.body).unwrap();
+            let refresh = format!("refresh{renewals}");
+            assert_eq!(
+                body,
+                serde_json::json!({"clientId": "id", "clientSecret": "hunter2",
+                    "grantType": "refresh_token", "refreshToken": refresh})
+            );
+            let next = renewals + 1;
+            say(
+                200,
+                format!(
+                    r#"{{"accessToken":"new{renewals}","expiresIn":28800,"tokenType":"Bearer",
+                    "refreshToken":"refresh{next}"}}"#
+                ),
+            )
+        }
+        url if url.starts_with("https://portal") => portal(now),
+        _ => say(200, ""),
+    };
+    let mut world = World::new(profile(LOGGED_IN, "dev"), disk.clone(), script);
+    world.ask().unwrap();
+    assert_eq!(world.sent[1].header("x-amz-sso_bearer_token"), Some("new1"));
+    // The other tools of the user go on with it.
+    let file: serde_json::Value = serde_json::from_str(&disk.read(TOKEN_FILE)).unwrap();
+    assert_eq!(
+        (&file["accessToken"], &file["refreshToken"], &file["expiresAt"], &file["region"]),
+        (&"new1".into(), &"refresh2".into(), &"2026-01-02T11:00:00Z".into(), &"eu-west-1".into())
+    );
+    // Not again while it is valid, also where the file could not be written.
+    let _ = disk.with(TOKEN_FILE, &token("2026-01-02T02:00:00Z", "2026-02-02T00:00:00Z"));
+    world.pass(3600);
+    world.ask().unwrap();
+    assert_eq!(world.count("https://oidc"), 1);
+    world.pass(8 * 3600);
+    world.ask().unwrap();
+    assert_eq!(world.count("https://oidc"), 2);
+}
+
+#[test]
+fn a_login_that_can_not_be_renewed_is_used_until_it_expires() {
+    for (expires, registered, status, works) in [
+        // Soon to expire: the old token is valid for a while.
+        ("2026-01-02T03:10:00Z", "2026-02-02T00:00:00Z", 400, true),
+        ("2026-01-02T03:10:00Z", "2026-01-01T00:00:00Z", 200, true),
+        ("2026-01-02T02:00:00Z", "2026-02-02T00:00:00Z", 400, false),
+        ("2026-01-02T02:00:00Z", "2026-01-01T00:00:00Z", 200, false),
+    ] {
+        let disk = Disk::default().with(TOKEN_FILE, &token(expires, registered));
+        let script = move |now: u64, sent: &Sent| match &*sent.url {
+            url if url.starts_with("https://oidc") => {
+                say(status, r#"{"error":"invalid_grant","error_description":"expired"}"#)
+            }
+            url if url.starts_with("https://portal") => {
+                assert_eq!(sent.header("x-amz-sso_bearer_token"), Some("old"));
+                portal(now)
+            }
+            _ => say(200, ""),
+        };
+        let mut world = World::new(profile(LOGGED_IN, "dev"), disk, script);
+        let result = world.ask();
+        assert_eq!(result.is_ok(), works, "{expires}: {result:?}");
+        if let Err(error) = result {
+            let error = error.to_string();
+            assert!(error.contains("aws sso login") && !error.contains("hunter2"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_profile_is_used_although_another_section_is_invalid() {
+    let text = "[default]\nnonsense\n[profile good]\naws_access_key_id = A\n\
+                aws_secret_access_key = hunter2\n";
+    let config = AwsConfig::read(("config", text), ("credentials", "")).unwrap();
+    let (empty, named) = (Environment::default(), environment(&[("AWS_PROFILE", "good")]));
+    assert!(matches!(Resolver::new(&config, &empty).profile("good"), Ok(Source::Static(_))));
+    assert!(Resolver::new(&config, &named).settings(None).is_ok());
+    for error in [
+        Resolver::new(&config, &empty).profile("default").unwrap_err(),
+        Resolver::new(&config, &empty).default_chain().unwrap_err(),
+        Resolver::new(&config, &empty).settings(None).unwrap_err(),
+    ] {
+        assert_eq!(error.to_string(), "config:2: the line has neither `=` nor `:`");
     }
 }
 

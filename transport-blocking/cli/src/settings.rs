@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use apus_core::keystone::clouds::CloudTls;
 use apus_core::store::config::{Backend, Configuration, OsloConfig, Plain, Reference};
+use apus_host::credentials::Ambient;
 use clap::Args;
 
 pub(crate) use self::finding::Finding;
@@ -263,6 +264,25 @@ impl Settings {
             }
         }
         self.check_defaults();
+        self.check_profiles();
+    }
+
+    /// Looks for sections of the AWS files that can't be used, if a backend's keys are from there.
+    fn check_profiles(&mut self) {
+        let reads = |backend: &Backend| match backend {
+            Backend::S3(options) => options.s3_store_credential_source.reads_files(),
+            Backend::Swift(_) => false,
+        };
+        if !self.configuration.iter().any(|found| found.backends.values().any(reads)) {
+            return;
+        }
+        // A file that can't be read is the error of each backend that needs it.
+        let Ok(ambient) = Ambient::read() else { return };
+        let problems = ambient.problems().iter();
+        self.warnings.extend(problems.map(|problem| {
+            let what = format!("{}: the section is not used", problem.problem);
+            Finding::in_file(&problem.file, Some(problem.line), what)
+        }));
     }
 
     fn open_references(&mut self, named: &Named) {

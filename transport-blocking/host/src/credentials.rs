@@ -15,7 +15,7 @@
 //! # }
 //! ```
 
-use std::io;
+use std::io::{self, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::task::{Poll, Waker};
@@ -23,12 +23,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use apus_core::credentials::{
-    AwsConfig, CredentialSource, Credentials, Environment, Lookup, Provider, RenewalOptions,
-    Resolver, Source, split_words,
+    AwsConfig, AwsConfigError, CredentialSource, Credentials, Environment, Lookup, Provider,
+    RenewalOptions, Resolver, Source, split_words,
 };
 use apus_core::{Error, Secret};
 
 use crate::clock;
+use crate::files::Output;
 use crate::read::{self, home, text, unreadable};
 
 /// Returns the keys of `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
@@ -101,7 +102,9 @@ impl Ambient {
     ///
     /// # Errors
     ///
-    /// A file can't be read, or is invalid. An absent file counts as an empty one.
+    /// A file can't be read, or the options that belong to all of its sections are invalid. An
+    /// absent file counts as an empty one. Another invalid line makes its section unusable:
+    /// [`AwsConfig::read`].
     pub fn read() -> Result<Self, Error> {
         Self::of(variables())
     }
@@ -119,11 +122,16 @@ impl Ambient {
         });
         let (config, credentials) = (config?, credentials?);
         let [config_file, credentials_file] = names;
-        let config = AwsConfig::parse(
+        let config = AwsConfig::read(
             (config_file, config.expose()),
             (credentials_file, credentials.expose()),
         )?;
         Ok(Self { environment, config })
+    }
+
+    /// Returns the invalid lines of the files, whose sections can't be used.
+    pub fn problems(&self) -> &[AwsConfigError] {
+        self.config.problems()
     }
 
     /// Returns a resolver of credentials in this environment and these files.
@@ -169,6 +177,17 @@ impl Lookup for System {
         drop(state);
         self.running = Some((command.to_owned(), job));
         Poll::Pending
+    }
+
+    /// Replaces the file as a whole; its owner and mode stay.
+    fn replace_file(&mut self, path: &str, text: &Secret) -> Result<(), Error> {
+        let path = home(path);
+        let write = || {
+            let output = Output::new(&path)?;
+            (&output).write_all(text.expose().as_bytes())?;
+            output.commit()
+        };
+        write().map_err(|error: io::Error| unreadable(&path, &error))
     }
 }
 
