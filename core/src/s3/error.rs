@@ -147,6 +147,9 @@ fn retry_after(reply: &Reply) -> Option<Duration> {
 fn hint(status: StatusCode, code: Option<&str>, message: &str) -> Option<&'static str> {
     let message = message.to_ascii_lowercase();
     let says = |text: &str| message.contains(text);
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        return Some(TOO_LARGE);
+    }
     Some(match (status.as_u16(), code?) {
         (411, "MissingContentLength") => {
             "the server requires Content-Length: set checksum placement to `header`"
@@ -224,6 +227,11 @@ pub(super) fn judge(error: &Error, idempotency: Idempotency) -> RetryDecision {
         _ => RetryDecision::Final,
     }
 }
+
+/// What helps where a proxy or gateway limits the size of a request.
+pub(crate) const TOO_LARGE: &str = "a proxy may limit the size of a request: lower `threshold` \
+                                    (`s3_store_large_object_size`), so that the object is sent in \
+                                    parts";
 
 const CONTENT_MD5: &str =
     "the server requires Content-MD5: set checksum placement to `content-md5`";

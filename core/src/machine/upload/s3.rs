@@ -11,6 +11,8 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use http::uri::Scheme;
+
 use super::absent;
 use super::checkpoint::{Checkpoint, Checkpoints};
 use super::multipart::{Job, Multipart, PartsFrom, Uploaded};
@@ -232,6 +234,22 @@ impl S3Upload {
         })
     }
 
+    /// Adds what helps where a proxy closes the connection because of a long body. Proxies see the
+    /// requests of http endpoints only.
+    fn hinted(&self, error: Error, size: u64) -> Error {
+        use crate::error::ExchangeErrorKind::{Closed, Cut, Proxy, Timeout, Unsent};
+        let ended = error.exchange_error().is_some_and(|failure| {
+            matches!(failure.kind(), Closed | Cut | Proxy | Timeout | Unsent)
+                && !failure.is_before_request()
+        });
+        let endpoint = self.service.endpoint(Some(&self.job.bucket));
+        let is_seen = endpoint.is_ok_and(|endpoint| endpoint.scheme == Scheme::HTTP);
+        match ended && is_seen && size >= LONG && error.hint().is_none() {
+            true => error.with_hint(crate::s3::TOO_LARGE),
+            false => error,
+        }
+    }
+
     fn put(&self, length: u64) -> Call<PutObject> {
         let job = &self.job;
         let body = match length {
@@ -323,7 +341,9 @@ impl Machine for S3Upload {
                         }));
                     }
                     ControlFlow::Continue(Err(error)) => {
-                        self.phase = Phase::Over(Some(self.job.spoilt(error)));
+                        let size = call.operation().body.len();
+                        let error = self.hinted(self.job.spoilt(error), size);
+                        self.phase = Phase::Over(Some(error));
                     }
                 },
                 Phase::Multipart(inner) => return inner.poll(now),
@@ -433,5 +453,7 @@ fn parts_from(source: UploadSource) -> PartsFrom {
 const PUT: u32 = 5;
 const LOOK: u32 = 6;
 
+/// The size in bytes from which a proxy may refuse a body.
+const LONG: u64 = 16 << 20;
 /// The maximum size of PutObject, in bytes.
 const LARGEST_PUT: u64 = 5 << 30;
