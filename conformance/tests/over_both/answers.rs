@@ -7,7 +7,7 @@ use apus_conformance::server::{
 };
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::machine::{DownloadOptions, S3Download};
-use apus_core::s3::{ByteRange, GetObject, ListObjectsV2, PutObject};
+use apus_core::s3::{ByteRange, GetObject, HeadObject, ListObjectsV2, PutObject};
 use apus_core::{Error, Kind};
 
 use crate::client::{Client, Setup, Target, Via, pattern};
@@ -23,6 +23,10 @@ both! {
     a_longer_answer_than_a_call_collects_is_not_read,
     whatever_a_server_says_of_an_object_nothing_else_is_delivered,
     chunks_that_are_none_are_an_error,
+    a_success_whose_body_is_cut_before_the_request_was_sent_is_none,
+    a_success_that_is_no_response_to_a_read_of_an_object_is_none,
+    the_whole_object_is_not_its_second_part,
+    lengths_that_are_none_are_not_taken_from_a_head,
 }
 
 fn client(server: &Scripted, via: Via) -> Client {
@@ -118,6 +122,85 @@ fn a_refusal_is_what_its_status_says(via: Via) {
     let server = Scripted::replay(vec![busy, Reply::new(200).body("hello")]).unwrap();
     let output = client(&server, via).call(GetObject::new("bucket", "key")).unwrap();
     assert_eq!(output.body, "hello");
+}
+
+/// The head has all that a success needs, and came before the body was sent.
+fn a_success_whose_body_is_cut_before_the_request_was_sent_is_none(via: Via) {
+    let body = pattern(16 << 20);
+    for cut in [Cut::Body(0, Ending::Close), Cut::Body(3, Ending::Reset)] {
+        let early = AtHead(move |_: &Request| {
+            Reply::new(200)
+                .header("ETag", "\"5d41402abc4b2a76b9719d911017c592\"")
+                .body("0123456789")
+                .cut(cut)
+                .intake(BodyReading::Ignore)
+        });
+        let server = Scripted::start(early).unwrap();
+        let put = PutObject::new("bucket", "key", body.clone());
+        let error = client(&server, via).call(put).unwrap_err();
+        assert_eq!(error.kind(), Kind::Transport, "{cut:?}: {error}");
+        assert!(server.requests().iter().all(|put| !put.complete), "{cut:?}");
+    }
+}
+
+/// RFC 9110, section 15.3: of all successes only 200 and 206 have the object as it is stored; 203
+/// has what a proxy made of it.
+fn a_success_that_is_no_response_to_a_read_of_an_object_is_none(via: Via) {
+    for status in [201, 202, 203, 204, 205, 207, 226, 299] {
+        let server = Scripted::start(move |request: &Request| {
+            let reply = Reply::new(status).header("ETag", "\"tag\"");
+            match &*request.method {
+                "HEAD" => reply.header("Content-Length", "5"),
+                _ if status == 204 => reply,
+                _ => reply.body("hello"),
+            }
+        })
+        .unwrap();
+        let client = client(&server, via);
+        let error = client.call(GetObject::new("bucket", "key")).unwrap_err();
+        assert_eq!(error.status().map(|told| told.as_u16()), Some(status), "{error}");
+        let (result, sink) = download(&client);
+        let error = result.unwrap_err();
+        assert!(sink.is_empty(), "{status}: {error}");
+        assert_eq!(error.status().map(|told| told.as_u16()), Some(status), "{error}");
+    }
+}
+
+/// Ceph 16 ignores `partNumber`.
+fn the_whole_object_is_not_its_second_part(via: Via) {
+    let server = Scripted::start(|_: &Request| Reply::new(200).body("hello")).unwrap();
+    let client = client(&server, via);
+    let part = |number| GetObject { part_number: Some(number), ..GetObject::new("bucket", "key") };
+    // The only part of an object that has one is all of it.
+    assert_eq!(client.call(part(1)).unwrap().body, "hello");
+    let error = client.call(part(2)).unwrap_err();
+    assert_eq!(error.kind(), Kind::InvalidResponse, "{error}");
+}
+
+fn lengths_that_are_none_are_not_taken_from_a_head(via: Via) {
+    let twice = |first: &str, second: &str| {
+        let (first, second) = (first.to_owned(), second.to_owned());
+        move |_: &Request| {
+            Reply::new(200)
+                .framing(Framing::Close)
+                .header("Content-Length", first.clone())
+                .header("Content-Length", second.clone())
+        }
+    };
+    let size = |reply: Reply| {
+        let server = Scripted::start(move |_: &Request| reply.clone()).unwrap();
+        client(&server, via).call(HeadObject::new("bucket", "key")).ok().and_then(|head| head.size)
+    };
+    let of = |length: &str| {
+        size(Reply::new(200).framing(Framing::Close).header("Content-Length", length))
+    };
+    assert_eq!(of("5"), Some(5));
+    for length in ["+5", "-5", "5 5", "0x5", "5.0", "5, 6", "18446744073709551616"] {
+        assert_eq!(of(length), None, "{length}");
+    }
+    let server = Scripted::start(twice("5", "6")).unwrap();
+    let head = client(&server, via).call(HeadObject::new("bucket", "key"));
+    assert_eq!(head.ok().and_then(|head| head.size), None);
 }
 
 // RFC 9112, section 6.3.

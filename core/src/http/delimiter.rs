@@ -67,7 +67,7 @@ impl Delimiter {
 }
 
 /// Returns the length if all `Content-Length` fields agree.
-fn length(head: &response::Parts) -> Result<Option<u64>, ()> {
+pub(super) fn length(head: &response::Parts) -> Result<Option<u64>, ()> {
     let mut length = None;
     for field in head.headers.get_all(CONTENT_LENGTH) {
         for value in field.as_bytes().split(|byte| *byte == b',') {

@@ -35,6 +35,21 @@ pub(super) fn answers(draft: &Draft, head: &response::Parts) -> Result<(), Error
     }
 }
 
+/// Checks that a success contains the bytes of an object, as it is stored, or of its part with this
+/// number. Of all successes only 200 and 206 do; 203 contains what a proxy made of them (RFC 9110,
+/// section 15.3).
+pub(crate) fn is_object(head: &response::Parts, part: Option<u32>) -> Result<(), Error> {
+    match head.status {
+        // An object that was stored in one request is its only part.
+        StatusCode::OK if part.is_some_and(|number| number > 1) => {
+            let what = "the response has the whole object, but one of its parts was requested";
+            Err(broken(head, what.into()))
+        }
+        StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(()),
+        status => Err(broken(head, format!("a response of {} has no object", status.as_u16()))),
+    }
+}
+
 /// The requested range.
 enum Asked {
     /// These bytes; up to the end of the object if the end is `u64::MAX`.
@@ -49,7 +64,10 @@ impl Asked {
         Some(match (first, last) {
             ("", length) => Self::Last(length.parse().ok()?),
             (first, "") => Self::Span(first.parse().ok()?..u64::MAX),
-            (first, last) => Self::Span(first.parse().ok()?..last.parse::<u64>().ok()? + 1),
+            (first, last) => {
+                let end = last.parse::<u64>().ok()?.checked_add(1)?;
+                Self::Span(first.parse().ok()?..end)
+            }
         })
     }
 }

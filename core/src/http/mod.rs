@@ -50,6 +50,7 @@ pub(crate) use self::draft::{COLLECT, header_value};
 pub use self::encoder::{Encoder, Frame};
 pub use self::etag::ETag;
 pub use self::exchange::{Exchange, Outgoing};
+pub(crate) use self::expect::is_object;
 pub use self::expectation::Expectation;
 pub use self::frame::{decode as decode_aws_chunked, framed_length};
 pub(crate) use self::headers::{Field, Headers};

@@ -224,9 +224,15 @@ impl Receiving {
                 (reply.unproven, reply.until_close) = (false, false);
             }
         }
-        let outcome = match unsent.filter(|_| reply.cut.is_none()) {
-            Some(failure) => Err(Error::from(failure).with_status(reply.head.status)),
-            None => Ok(reply),
+        // A cut body does not make a success of a head that arrived too early.
+        let own = |cut: &ExchangeError| {
+            matches!(cut.kind(), ExchangeErrorKind::Cancelled | ExchangeErrorKind::Sink)
+        };
+        let outcome = match (unsent, reply.cut.take_if(|cut| own(cut))) {
+            (None, cut) => Ok(Reply { cut: cut.or(reply.cut), ..reply }),
+            (Some(failure), cut) => {
+                Err(Error::from(cut.unwrap_or(failure)).with_status(reply.head.status))
+            }
         };
         Completion::new(self.draft, outcome, self.sent, self.computed, self.origin)
     }
@@ -293,6 +299,7 @@ fn take(draft: &Draft, head: &response::Parts, announced: Option<u64>) -> Result
             }
         }
         Incoming::Stream { at, hashers, declared, tag, expect } => {
+            expect::is_object(head, None)?;
             expect.check(head)?;
             Ok(Taking::Streaming { at: *at, hashers: hashing(hashers, *declared, *tag, head)? })
         }

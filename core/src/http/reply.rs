@@ -4,10 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, HeaderName, RETRY_AFTER};
+use http::header::{CONTENT_RANGE, DATE, HeaderName, RETRY_AFTER};
 use http::{StatusCode, response};
 
 use super::content_range::ContentRange;
+use super::delimiter;
 use crate::checksum::Hashers;
 use crate::error::{Error, ExchangeError, ExchangeErrorKind};
 use crate::now::Timestamp;
@@ -114,7 +115,7 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// Returns `Content-Length`, in bytes.
+/// Returns `Content-Length`, in bytes; `None` if it is no number, or has two different values.
 pub(super) fn content_length(head: &response::Parts) -> Option<u64> {
-    head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+    delimiter::length(head).ok().flatten()
 }

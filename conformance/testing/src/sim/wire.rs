@@ -145,6 +145,7 @@ pub(super) fn early_success(operation: &str, request: &Request) -> Reply {
         },
     }
     .header("x-simulated", operation)
+    .body("stored")
 }
 
 pub(super) fn garbage() -> ExchangeError {

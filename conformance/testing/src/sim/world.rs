@@ -281,9 +281,11 @@ impl World {
                 let limit = limits.idle.unwrap_or(A_WHILE);
                 return (self.now.tick + limit, exchange.fail(timeout("sending the body")));
             }
-            Some(Fault::EarlySuccess(_)) => {
+            Some(Fault::EarlySuccess(share)) => {
                 let reply = super::wire::early_success(operation, request);
-                return (soon, super::wire::receive(exchange, &reply, None, &mut self.sink));
+                // Every second one is cut off.
+                let cut = (share % 2 == 1).then(|| (share, Some(super::wire::cut())));
+                return (soon, super::wire::receive(exchange, &reply, cut, &mut self.sink));
             }
             Some(Fault::AnswerLost) => {
                 self.act(request, operation, None, true);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use crate::checksum::{Declared, NotValidatedReason, Type, Validation};
-use crate::http::{Coding, settle};
+use crate::http::{Coding, is_object, settle};
 use crate::s3::object::{HeadObject, ObjectHead, ResponseOverrides};
 use crate::s3::operation::*;
 use crate::s3::types::{ByteRange, Conditions, CustomerKey};
@@ -71,6 +71,7 @@ impl Operation for GetObject {
 
     fn parse(&self, service: &Service, reply: &Reply) -> Result<GetObjectOutput, Error> {
         error::success(reply)?;
+        is_object(&reply.head, self.part_number).map_err(|error| error::named(error, reply))?;
         if self.response.content_encoding.is_none() {
             let touched = Coding::untouched(&reply.head.headers);
             touched.map_err(|error| error::named(error.with_status(reply.status()), reply))?;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::checksum::{Algorithm, NotValidatedReason, Validation};
-use crate::http::{Coding, settle};
+use crate::http::{Coding, is_object, settle};
 use crate::swift::object::{HeadObject, ObjectHead};
 use crate::swift::operation::*;
 use crate::swift::types::{ByteRange, Conditions};
@@ -63,6 +63,7 @@ impl Operation for GetObject {
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<GetObjectOutput, Error> {
         error::success(reply)?;
+        is_object(&reply.head, self.part_number).map_err(|error| error::named(error, reply))?;
         let touched = Coding::untouched(&reply.head.headers);
         touched.map_err(|error| error::named(error.with_status(reply.status()), reply))?;
         let head = ObjectHead::read(reply);
