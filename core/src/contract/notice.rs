@@ -51,4 +51,11 @@ pub enum Notice {
         /// The reason.
         error: Error,
     },
+    /// The server does not support `If-None-Match` with this operation. A HEAD found no object, and
+    /// the operation is sent without the condition: an object that another client stores between the
+    /// two is replaced.
+    Unconditional {
+        /// The operation.
+        operation: &'static str,
+    },
 }

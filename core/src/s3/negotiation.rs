@@ -7,6 +7,7 @@
 //! | the checksum header of an object's or a part's bytes | `Content-MD5` |
 //! | an object or a part without a digest | a digest, in this bucket |
 //! | DeleteObjects | DeleteObject for each object |
+//! | `If-None-Match: *` on PutObject, on CompleteMultipartUpload | a HEAD before the request, which must find no object |
 //!
 //! What the configuration or the call asks for is not replaced: an algorithm that the call names, a
 //! placement other than `auto`. A refusal of these has a hint (`super::error`).
@@ -73,6 +74,8 @@ struct Facts {
     document_checksum: bool,
     checksum: bool,
     delete_objects: bool,
+    /// Operations with which `If-None-Match` was refused.
+    create_only: BTreeSet<&'static str>,
     /// Buckets with a default retention, as it seems: each PutObject needs a digest.
     digests: BTreeSet<String>,
 }
@@ -101,6 +104,16 @@ impl Negotiated {
     /// Whether the server does not support DeleteObjects.
     pub(super) fn forgoes_delete_objects(&self) -> bool {
         self.with(|facts| facts.delete_objects)
+    }
+
+    /// Remembers that the server does not support `If-None-Match` with this operation.
+    pub(super) fn forgo_create_only(&self, operation: &'static str) {
+        self.with(|facts| facts.create_only.insert(operation));
+    }
+
+    /// Whether the server does not support `If-None-Match` with this operation.
+    pub(super) fn forgoes_create_only(&self, operation: &'static str) -> bool {
+        self.with(|facts| facts.create_only.contains(operation))
     }
 
     /// Whether `x-amz-sdk-checksum-algorithm` was refused.

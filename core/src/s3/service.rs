@@ -123,6 +123,17 @@ impl Service {
         self.0.negotiated.forgo_delete_objects();
     }
 
+    /// Whether the server does not support `If-None-Match` with this operation, as an earlier refusal
+    /// showed.
+    pub(crate) fn forgoes_create_only(&self, operation: &'static str) -> bool {
+        self.0.negotiated.forgoes_create_only(operation)
+    }
+
+    /// Remembers that the server does not support `If-None-Match` with this operation.
+    pub(crate) fn forgo_create_only(&self, operation: &'static str) {
+        self.0.negotiated.forgo_create_only(operation);
+    }
+
     /// Returns the region that was learnt for the bucket, or the configured one.
     pub fn region(&self, bucket: &str) -> Arc<str> {
         let regions = self.0.regions.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,19 +2,26 @@
 //! choice, and the server is not asked for it again.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::task::Waker;
+use std::time::Duration;
 
 use apus_core::checksum::{Algorithm, Placement, RequestChecksumCalculation};
-use apus_core::contract::Operation;
-use apus_core::machine::{Call, DeleteManyOptions, S3DeleteMany};
+use apus_core::contract::{Notice, Operation};
+use apus_core::credentials::Credentials;
+use apus_core::machine::{
+    Auth, Call, DeleteManyOptions, Event, Observer, PartLimits, Pump, S3DeleteMany, S3Upload, Turn,
+    UploadOptions, UploadSource,
+};
 use apus_core::quirks::Provider;
 use apus_core::s3::{
-    ChecksumOptions, CreateMultipartUpload, DeleteObjects, Lock, PutObject, Service, UploadPart,
+    ChecksumOptions, Conditions, CreateMultipartUpload, DeleteObjects, Lock, PutObject, Service,
+    UploadPart,
 };
-use apus_core::{Error, Kind};
+use apus_core::{Error, Kind, Now};
 use http::{HeaderMap, Method};
 
-use crate::support::{Answer, Sim, service};
+use crate::support::{Answer, Sim, object, service};
 
 /// Calls it at a server that answers as `answer` says, and returns the heads of the requests too.
 fn call<O: Operation<Service = Service>>(
@@ -284,6 +291,137 @@ fn an_object_with_a_lock_has_a_digest_and_so_have_its_parts() {
         "<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>";
     call(create, &service, |_| Answer::new(200).body(id)).0.unwrap();
     assert_eq!(digests(&call(part(), &service, |_| Answer::new(200)).1[0]), ["content-md5"]);
+}
+
+// Alibaba's OSS (tobi/walgit 67); Amazon's former words.
+#[test]
+fn a_refused_condition_is_replaced_by_a_look_and_remembered() {
+    let create = |service: &Arc<Service>, size: u64, put: (u16, &'static str), there: u16| {
+        let options = UploadOptions {
+            threshold: 8,
+            part_size: 8,
+            limits: PartLimits { smallest: 1, ..PartLimits::default() },
+            conditions: Conditions { if_none_match: Some("*".into()), ..Conditions::default() },
+            ..UploadOptions::default()
+        };
+        let source = UploadSource::Seekable(size);
+        let service = Arc::clone(service);
+        let upload = S3Upload::new("bucket", "key", source, options, service, 1).unwrap();
+        Sim::new(upload).source(object(16)).run(move |head, _| {
+            let query = head.uri.query().unwrap_or_default();
+            let no = "A header you provided implies functionality that is not implemented";
+            match head.method.as_str() {
+                "HEAD" => Answer::new(there),
+                "PUT" | "POST" if head.headers.contains_key("if-none-match") => {
+                    refused(put.0, put.1, no)
+                }
+                "POST" if query == "uploads" => Answer::new(200).body(
+                    "<InitiateMultipartUploadResult><UploadId>u</UploadId>\
+                     </InitiateMultipartUploadResult>",
+                ),
+                "POST" => Answer::new(200).body(
+                    "<CompleteMultipartUploadResult><ETag>t</ETag></CompleteMultipartUploadResult>",
+                ),
+                "PUT" => Answer::new(200).header("etag", "\"t\""),
+                "DELETE" => Answer::new(204),
+                _ => Answer::error(404, "NoSuchUpload"),
+            }
+        })
+    };
+    let count = |requests: &[String], method: &str| {
+        requests.iter().filter(|request| request.starts_with(method)).count()
+    };
+    for words in [(501, "NotImplemented"), (400, "NotImplemented")] {
+        let service = service(|config| config.quirks = Provider::Aws.quirks());
+        // The request with its condition, the look, and the request without it.
+        let run = create(&service, 4, words, 404);
+        run.result.unwrap();
+        assert_eq!(run.requests, ["PUT /bucket/key", "HEAD /bucket/key", "PUT /bucket/key"]);
+        // Later it is not sent with its condition first.
+        let run = create(&service, 4, words, 404);
+        assert_eq!(run.requests, ["HEAD /bucket/key", "PUT /bucket/key"]);
+        // An object that is there is never replaced, nor where nobody may look.
+        let run = create(&service, 4, words, 200);
+        assert_eq!(
+            (run.result.unwrap_err().status().unwrap().as_u16(), run.requests.len()),
+            (412, 1)
+        );
+        let run = create(&service, 4, words, 403);
+        assert_eq!(
+            (run.result.unwrap_err().status().unwrap().as_u16(), run.requests.len()),
+            (403, 1)
+        );
+        // The same for parts: the completion is another operation.
+        let run = create(&service, 16, words, 404);
+        run.result.unwrap();
+        assert_eq!((count(&run.requests, "POST"), count(&run.requests, "HEAD")), (3, 1));
+        let run = create(&service, 16, words, 404);
+        run.result.unwrap();
+        assert_eq!((count(&run.requests, "POST"), count(&run.requests, "HEAD")), (2, 1));
+        for there in [200, 403] {
+            let run = create(&service, 16, words, there);
+            assert!(run.result.is_err());
+            assert_eq!((count(&run.requests, "POST"), count(&run.requests, "DELETE")), (1, 1));
+        }
+    }
+    // A refusal for another reason stays, and is not remembered.
+    let service = service(|config| config.quirks = Provider::Aws.quirks());
+    let run = create(&service, 4, (403, "AccessDenied"), 404);
+    assert_eq!((run.result.unwrap_err().code(), run.requests.len()), (Some("AccessDenied"), 1));
+    let run = create(&service, 4, (412, "PreconditionFailed"), 404);
+    assert_eq!(run.requests.len(), 1);
+}
+
+#[test]
+fn an_upload_without_its_condition_is_told_to_the_observer() {
+    let service = service(|config| config.quirks = Provider::Aws.quirks());
+    let conditions = Conditions { if_none_match: Some("*".into()), ..Conditions::default() };
+    let options = UploadOptions { conditions, ..UploadOptions::default() };
+    let source = UploadSource::Seekable(4);
+    let upload = S3Upload::new("bucket", "key", source, options, service, 1).unwrap();
+    let notices = Arc::new(Heard::default());
+    let (auth, waker) = (Auth::new(Credentials::anonymous()), Waker::noop().clone());
+    let mut pump = Pump::new(upload, vec![auth], waker).with_observer(notices.clone());
+    let now = Now::new(Duration::from_secs(1), Duration::from_secs(1_440_938_160));
+    loop {
+        match pump.turn(now) {
+            Turn::Launch(mut exchange) => {
+                if exchange.measures() {
+                    exchange.load(vec![0; 4].into()).unwrap();
+                }
+                let head = exchange.request().unwrap().clone();
+                let status =
+                    match (head.method.as_str(), head.headers.contains_key("if-none-match")) {
+                        ("HEAD", _) => 404,
+                        (_, true) => 501,
+                        (_, false) => 200,
+                    };
+                let mut encoder = exchange.encoder().unwrap();
+                if head.method == Method::PUT {
+                    encoder.frame(&[0; 4]).unwrap();
+                }
+                encoder.end().unwrap();
+                let head = http::Response::builder().status(status).body(()).unwrap();
+                let receiving = exchange.respond(head.into_parts().0);
+                pump.complete(now, receiving.finish(None));
+            }
+            Turn::Done(result) => break drop(result.unwrap()),
+            Turn::Park(wait) => panic!("it waits for {wait:?}"),
+        }
+    }
+    assert_eq!(*notices.0.lock().unwrap(), ["PutObject"]);
+}
+
+/// The operations that were sent without their condition.
+#[derive(Default)]
+struct Heard(Mutex<Vec<&'static str>>);
+
+impl Observer for Heard {
+    fn event(&self, _: Now, event: &Event<'_>) {
+        if let Event::Noticed(Notice::Unconditional { operation }) = event {
+            self.0.lock().unwrap().push(operation);
+        }
+    }
 }
 
 // The words are Amazon's, Oracle's, Backblaze's, Cloudflare's and OVHcloud's.

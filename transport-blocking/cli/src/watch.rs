@@ -103,6 +103,9 @@ fn told(notice: &Notice) -> String {
         Notice::TrustCreated { id } => format!("created trust {id}"),
         Notice::TrustRefused { error } => format!("could not create a trust: {error}"),
         Notice::TrustRevoked { id } => format!("revoked trust {id}"),
+        Notice::Unconditional { operation } => format!(
+            "{operation}: the server does not support `If-None-Match`; a HEAD found no object"
+        ),
         _ => "an event of an unknown kind occurred".to_owned(),
     }
 }

@@ -105,6 +105,9 @@ mod enabled {
                 let kind = error_type(error);
                 warn!(trust.id = id, error.r#type = kind, error.message = %error, "trust left");
             }
+            Notice::Unconditional { operation } => {
+                warn!(operation, "sent without a condition that the server does not support");
+            }
             other => warn!(notice = ?other, "notice"),
         }
     }

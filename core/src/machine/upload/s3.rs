@@ -22,14 +22,15 @@ use super::tag;
 use crate::checksum::{
     Algorithm, Decision, Declared, Need, Placement, RequestChecksumCalculation, Type,
 };
-use crate::contract::{Machine, Needs, OnFailure, Operation as _, Step, StreamWindow};
+use crate::contract::{Machine, Needs, Notice, OnFailure, Operation as _, Step, StreamWindow};
 use crate::error::{Error, ExchangeError, Leftover};
 use crate::http::{Body, Completion};
 use crate::machine::Call;
 use crate::machine::compose::nest;
 use crate::now::Now;
 use crate::s3::{
-    ChecksumOptions, CommonParams, Conditions, HeadObject, Properties, PutObject, Service,
+    ChecksumOptions, CommonParams, Conditions, HeadObject, ObjectHead, Properties, PutObject,
+    Service,
 };
 
 /// The options of an [`S3Upload`].
@@ -107,6 +108,19 @@ pub struct S3Upload {
     plan: Plan,
     gather: Gather,
     phase: Phase,
+    condition: Condition,
+    notice: Option<Notice>,
+}
+
+/// What compares that there is no object to replace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Condition {
+    /// The server, by the request's condition.
+    Sent,
+    /// A HEAD, because the server refused the request with its condition.
+    Refused,
+    /// A HEAD, because the server refused such requests before.
+    Left,
 }
 
 #[derive(Debug)]
@@ -141,7 +155,8 @@ impl S3Upload {
         let plan = if service.config().quirks.equal_parts { plan.without_growth() } else { plan };
         let gather = Gather::new(source, options.threshold.min(LARGEST_PUT));
         let job = job(bucket.into(), key.into(), options, &service, seed);
-        Ok(Self { job, service, plan, gather, phase: Phase::Gather })
+        let (phase, condition) = (Phase::Gather, Condition::Sent);
+        Ok(Self { job, service, plan, gather, phase, condition, notice: None })
     }
 
     /// Resumes the upload of `checkpoint`, from the same source. The server's list of parts
@@ -172,7 +187,8 @@ impl S3Upload {
         let from = parts_from(source);
         let inner = Multipart::resume(job.clone(), from, checkpoint, Arc::clone(&service));
         let phase = Phase::Multipart(Box::new(inner));
-        Ok(Self { job, service, plan, gather, phase })
+        let condition = Condition::Sent;
+        Ok(Self { job, service, plan, gather, phase, condition, notice: None })
     }
 
     /// Uses the authenticator at position `auth` of the pump's list. The default is the first, 0.
@@ -215,12 +231,11 @@ impl S3Upload {
     fn begin(&mut self) -> Option<Phase> {
         Some(match self.gather.way()? {
             Way::Whole(length) => {
-                let heeds = self.service.config().quirks.conditional_put;
+                let forgoes = self.service.forgoes_create_only(PutObject::NAME);
+                self.condition = if forgoes { Condition::Left } else { Condition::Sent };
+                let heeds = self.service.config().quirks.conditional_put && !forgoes;
                 match absent::is_needed(&self.job.conditions, heeds) {
-                    true => {
-                        let look = self.job.call(self.job.head(), &self.service, LOOK);
-                        Phase::Absent(Box::new(look), Some(length))
-                    }
+                    true => self.look(length),
                     false => Phase::Put(Box::new(self.put(length))),
                 }
             }
@@ -232,6 +247,30 @@ impl S3Upload {
                 Phase::Multipart(Box::new(inner))
             }
         })
+    }
+
+    fn look(&self, length: u64) -> Phase {
+        let look = self.job.call(self.job.head(), &self.service, LOOK);
+        Phase::Absent(Box::new(look), Some(length))
+    }
+
+    /// Goes on after the check that there is no object.
+    fn looked(&mut self, head: Result<ObjectHead, Error>, length: Option<u64>) -> Phase {
+        let create_only = absent::is_create_only(&self.job.conditions);
+        let looked = match self.condition {
+            Condition::Sent => absent::looked(head),
+            Condition::Refused | Condition::Left => absent::looked_alone(head),
+        };
+        match (looked, length) {
+            (Err(error), _) => Phase::Over(Some(error)),
+            (Ok(()), None) => Phase::Over(Some(ExchangeError::cancelled().into())),
+            (Ok(()), Some(length)) => {
+                if create_only && self.condition != Condition::Sent {
+                    self.notice = Some(Notice::Unconditional { operation: PutObject::NAME });
+                }
+                Phase::Put(Box::new(self.put(length)))
+            }
+        }
     }
 
     /// Adds what helps where a proxy closes the connection because of a long body. Proxies see the
@@ -259,6 +298,9 @@ impl S3Upload {
         let mut put = PutObject::from_body(&job.bucket, &job.key, body);
         put.properties.clone_from(&job.properties);
         put.conditions.clone_from(&job.conditions);
+        if self.condition != Condition::Sent {
+            put.conditions.if_none_match = None;
+        }
         put.common.clone_from(&job.common);
         put.checksum.clone_from(&job.checksum);
         // If the response is lost and the retry is refused, a checksum that the server stores
@@ -307,11 +349,7 @@ impl Machine for S3Upload {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(head) => {
                         let length = *length;
-                        self.phase = match (absent::looked(head), length) {
-                            (Err(error), _) => Phase::Over(Some(error)),
-                            (Ok(()), Some(length)) => Phase::Put(Box::new(self.put(length))),
-                            (Ok(()), None) => Phase::Over(Some(ExchangeError::cancelled().into())),
-                        };
+                        self.phase = self.looked(head, length);
                     }
                 },
                 Phase::Put(call) => match nest(call.poll(now), PUT) {
@@ -325,6 +363,9 @@ impl Machine for S3Upload {
                             false => Ok(()),
                         };
                         self.phase = Phase::Over(None);
+                        if self.condition == Condition::Refused {
+                            self.service.forgo_create_only(PutObject::NAME);
+                        }
                         if let Err(error) = checked {
                             let error = error.in_operation(PutObject::NAME);
                             return Step::Done(Err(self.job.spoilt(error)));
@@ -339,6 +380,14 @@ impl Machine for S3Upload {
                             recovered,
                             ..Uploaded::default()
                         }));
+                    }
+                    ControlFlow::Continue(Err(error))
+                        if self.condition == Condition::Sent
+                            && absent::may_be_refused(&self.job.conditions, &error) =>
+                    {
+                        let size = call.operation().body.len();
+                        self.condition = Condition::Refused;
+                        self.phase = self.look(size);
                     }
                     ControlFlow::Continue(Err(error)) => {
                         let size = call.operation().body.len();
@@ -391,6 +440,13 @@ impl Machine for S3Upload {
         match &mut self.phase {
             Phase::Multipart(inner) => inner.stream_window(),
             _ => self.gather.source.is_stream().then_some(&mut self.gather.window),
+        }
+    }
+
+    fn notice(&mut self) -> Option<Notice> {
+        match &mut self.phase {
+            Phase::Multipart(inner) => inner.notice(),
+            _ => self.notice.take(),
         }
     }
 

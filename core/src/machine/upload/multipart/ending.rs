@@ -4,7 +4,7 @@ use super::{
     ABORT, ABORTS, CHECK, COMPLETE, Listing, Multipart, PartsFrom, Phase, StoredPart, create,
 };
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value, combine};
-use crate::contract::{OnFailure, Operation as _, Proof};
+use crate::contract::{Notice, OnFailure, Operation as _, Proof};
 use crate::error::{Error, Kind, Leftover};
 use crate::machine::upload::flight::WATCHES;
 use crate::machine::upload::multipart::Uploaded;
@@ -41,11 +41,17 @@ impl Multipart {
     /// Makes the object after all parts are stored, and after the check that its condition may
     /// require.
     pub(super) fn complete_upload(&mut self, now: Now) {
-        let heeds = self.service.config().quirks.conditional_complete;
+        let forgoes = self.service.forgoes_create_only(CompleteMultipartUpload::NAME);
+        self.unconditional = forgoes && absent::is_create_only(&self.job.conditions);
+        let heeds = self.service.config().quirks.conditional_complete && !forgoes;
         match absent::is_needed(&self.job.conditions, heeds) {
-            true => self.phase = Phase::Absent(Box::new(self.call(self.job.head(), CHECK))),
+            true => self.phase = self.look(),
             false => self.make(now),
         }
+    }
+
+    fn look(&self) -> Phase {
+        Phase::Absent(Box::new(self.call(self.job.head(), CHECK)))
     }
 
     /// Goes on after the check that there is no object.
@@ -63,6 +69,10 @@ impl Multipart {
     }
 
     fn make(&mut self, now: Now) {
+        if self.unconditional {
+            let operation = CompleteMultipartUpload::NAME;
+            self.notice = Some(Notice::Unconditional { operation });
+        }
         match self.completion() {
             Ok(complete) => self.phase = Phase::Complete(Box::new(self.call(complete, COMPLETE))),
             Err(error) => {
@@ -83,7 +93,9 @@ impl Multipart {
         let parts = self.flight.stored.iter().map(part).collect();
         let mut complete = CompleteMultipartUpload::new(&job.bucket, &job.key, id, parts);
         complete.if_match.clone_from(&job.conditions.if_match);
-        complete.if_none_match.clone_from(&job.conditions.if_none_match);
+        if !self.unconditional {
+            complete.if_none_match.clone_from(&job.conditions.if_none_match);
+        }
         complete.customer_key = job.customer_key();
         complete.common.clone_from(&job.common);
         if job.checksum_type == Some(Type::FullObject) {
@@ -376,6 +388,14 @@ impl Multipart {
     }
 
     pub(super) fn refused_completion(&mut self, now: Now, error: Error) {
+        if !self.unconditional
+            && self.failure.is_none()
+            && absent::may_be_refused(&self.job.conditions, &error)
+        {
+            self.unconditional = true;
+            self.phase = self.look();
+            return;
+        }
         let conflict = error.code() == Some("ConditionalRequestConflict");
         let resendable = !matches!(self.from, PartsFrom::Stream);
         if conflict

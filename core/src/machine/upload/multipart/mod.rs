@@ -36,7 +36,7 @@ use super::checkpoint::{Checkpoint, CheckpointPart};
 use super::flight::{Bounds, Event, PartsInFlight, StoredPart};
 use super::plan::Plan;
 use crate::checksum::{Declared, Value};
-use crate::contract::{Machine, OnFailure, Step, StreamWindow};
+use crate::contract::{Machine, Notice, OnFailure, Operation as _, Step, StreamWindow};
 use crate::error::{Error, ExchangeError, Leftover};
 use crate::http::Completion;
 use crate::machine::Call;
@@ -108,6 +108,10 @@ pub(in crate::machine) struct Multipart {
     /// aborted it.
     vanished: bool,
     listing: Listing,
+    /// Whether CompleteMultipartUpload is sent without its condition, as the server does not support
+    /// it.
+    unconditional: bool,
+    notice: Option<Notice>,
     restarted: bool,
     /// The conflict because of which everything is sent again, once the first upload is removed.
     restarting: Option<Error>,
@@ -179,6 +183,8 @@ impl Multipart {
             resumed: false,
             vanished: false,
             listing: Listing::default(),
+            unconditional: false,
+            notice: None,
             restarted: false,
             restarting: None,
         }
@@ -317,7 +323,13 @@ impl Machine for Multipart {
             match &mut self.phase {
                 Phase::Absent(call) => match nest(call.poll(now), CHECK) {
                     ControlFlow::Break(step) => return step,
-                    ControlFlow::Continue(head) => self.looked(now, absent::looked(head)),
+                    ControlFlow::Continue(head) => {
+                        let looked = match self.unconditional {
+                            true => absent::looked_alone(head),
+                            false => absent::looked(head),
+                        };
+                        self.looked(now, looked);
+                    }
                 },
                 Phase::Create(call) => match nest(call.poll(now), CREATE) {
                     ControlFlow::Break(step) => return step,
@@ -380,6 +392,9 @@ impl Machine for Multipart {
                         let recovered = call.is_recovered();
                         self.failure = None;
                         self.phase = Phase::Over;
+                        if self.unconditional {
+                            self.service.forgo_create_only(CompleteMultipartUpload::NAME);
+                        }
                         if let Err(error) = self.confirm(&done.stored) {
                             self.failure = Some(self.job.spoilt(error));
                             continue;
@@ -482,6 +497,10 @@ impl Machine for Multipart {
 
     fn concurrency(&self) -> usize {
         self.job.concurrency
+    }
+
+    fn notice(&mut self) -> Option<Notice> {
+        self.notice.take()
     }
 
     fn stream_window(&mut self) -> Option<&mut StreamWindow> {
