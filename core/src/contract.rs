@@ -17,7 +17,9 @@ mod machine;
 mod notice;
 mod task;
 
-pub use self::authenticator::{AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest};
+pub use self::authenticator::{
+    AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest, PresignKey,
+};
 pub use self::driven::{Driven, Handle};
 pub use self::machine::{Machine, OnFailure, OpensHead, Step, StreamWindow};
 pub use self::notice::Notice;

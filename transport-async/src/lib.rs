@@ -134,6 +134,7 @@
 //! # #[cfg(feature = "swift")]
 //! # mod example {
 //! use std::fs::File;
+//! use std::time::Duration;
 //!
 //! use apus_async::keystone::{Domain, Scope, Session, User};
 //! use apus_async::{Client, swift};
@@ -144,6 +145,9 @@
 //! let session = Session::password("https://keystone.example.com/v3", user, "PASSWORD", scope)?;
 //! let client = Client::new(swift::Service::default(), session)?;
 //! client.run(swift::Upload::new("images", "debian")).body(File::open("debian.img")?).send().await?;
+//! let get = swift::GetObject::new("images", "debian");
+//! let temporary = client.presign(get, Duration::from_secs(3600)).await?.url;
+//! # let _ = temporary;
 //! # Ok(())
 //! # }
 //! # }

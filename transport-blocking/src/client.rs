@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use apus_core::Error;
 use apus_core::contract::{Driven, Handle, IntoMachine, Operation, Paged, Pages, Service};
 use apus_core::error::Leftover;
-use apus_core::machine::{Auth, Call, CleanUps, GrantOnly, Observer, RateLimits, observe_both};
+use apus_core::machine::{
+    Auth, Call, CleanUps, GrantOnly, Observer, PresignKeys, RateLimits, observe_both,
+};
 use apus_core::sign::Presigned;
 use apus_host::clock;
 #[cfg(feature = "clouds")]
@@ -151,22 +153,39 @@ impl<S: Service> Client<S> {
         self.operation(operation).body(source).send()
     }
 
-    /// Returns a URL that is signed for `expires` (1 second to 7 days), and the headers that must
-    /// be sent with it. Renews the keys first if that is due. The URL is valid no longer than the
-    /// keys that signed it.
+    /// Returns a URL that is signed for `expires`, and the headers that must be sent with it. Renews
+    /// the credentials first if that is due.
+    ///
+    /// S3: 1 second to 7 days; the URL is valid no longer than the keys that signed it. Swift: a
+    /// temporary URL, with the key of the container or the account, which is read first.
     ///
     /// # Errors
     ///
-    /// `expires` is out of bounds, no keys can be obtained, or the operation's members are invalid.
+    /// `expires` is out of bounds, no keys can be obtained, the operation's members are invalid, or
+    /// a temporary URL can't express them.
     pub fn presign<O: Operation<Service = S>>(
         &self,
         operation: O,
         expires: Duration,
-    ) -> Result<Presigned, Error> {
+    ) -> Result<Presigned, Error>
+    where
+        S: PresignKeys,
+    {
         let of_operation = |error: Error| error.in_operation(O::NAME);
         let draft = operation.draft(&self.service).map_err(of_operation)?;
-        self.call(GrantOnly::new())?;
-        self.means.auths[0].presign(draft, expires, clock::now()).map_err(of_operation)
+        let key = match self.means.auths[0].needs_presign_key() {
+            true => {
+                let key = self.service.presign_key(&draft, self.seed()).map_err(of_operation)?;
+                Some(self.run(key).send()?)
+            }
+            false => {
+                self.call(GrantOnly::new())?;
+                None
+            }
+        };
+        self.means.auths[0]
+            .presign(draft, key.as_ref(), expires, clock::now())
+            .map_err(of_operation)
     }
 
     /// Returns a [`Run`] of a task, such as an upload, or of a machine: set its source or its sink,

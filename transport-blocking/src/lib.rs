@@ -133,6 +133,7 @@
 //! # #[cfg(feature = "swift")]
 //! # mod example {
 //! use std::fs::File;
+//! use std::time::Duration;
 //!
 //! use apus_blocking::keystone::{Domain, Scope, Session, User};
 //! use apus_blocking::{Client, swift};
@@ -143,6 +144,9 @@
 //! let session = Session::password("https://keystone.example.com/v3", user, "PASSWORD", scope)?;
 //! let client = Client::new(swift::Service::default(), session)?;
 //! client.run(swift::Upload::new("images", "debian")).body(File::open("debian.img")?).send()?;
+//! let get = swift::GetObject::new("images", "debian");
+//! let temporary = client.presign(get, Duration::from_secs(3600))?.url;
+//! # let _ = temporary;
 //! # Ok(())
 //! # }
 //! # }

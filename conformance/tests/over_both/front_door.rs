@@ -2,7 +2,8 @@
 
 #![allow(clippy::while_let_on_iterator, reason = "a stream of the async transport has no `for`")]
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +14,12 @@ use apus_core::api::s3::{
     self, CopySource, CreateBucket, CreateMultipartUpload, DeleteMany, Download, GetObject,
     HeadObject, ListObjectsV2, PutObject, ServerCopy, Upload,
 };
-use apus_core::api::swift::{self, HeadContainer, PutContainer};
+use apus_core::api::swift::{self, GetContainer, HeadContainer, PutContainer};
 use apus_core::checksum::{Algorithm, Declared, Type};
 use apus_core::keystone::{Domain, Scope, Session, User};
 use apus_core::retry::RetryPolicy;
 use apus_core::sign::Keys;
-use apus_core::{Error, Kind};
+use apus_core::{Error, Kind, Secret};
 use tokio::io::AsyncReadExt;
 use tokio::runtime::Builder;
 
@@ -39,6 +40,7 @@ both! {
     an_upload_that_cannot_be_aborted_is_named,
     a_path_is_written_completely_or_not_at_all,
     a_prefix_of_swift_objects_is_deleted_with_their_segments,
+    a_temporary_url_of_swift_is_presigned,
 }
 
 fn server(model: S3Model) -> FaultyS3 {
@@ -380,50 +382,111 @@ fn a_path_is_written_completely_or_not_at_all(via: Via) {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
+/// Runs the same calls over either transport, at a Swift with Keystone.
+macro_rules! over_swift {
+    ($via:expr, $server:expr, |$client:ident, $wait:ident| $calls:block) => {{
+        let user = User::named("demo", Domain::default_id());
+        let scope = Scope::project_named("demo", Domain::default_id());
+        let session = Session::password(&$server.auth_url(), user, "demo-secret", scope).unwrap();
+        let service = swift::Service::default();
+        match $via {
+            Via::Blocking => {
+                macro_rules! $wait {
+                    ($call:expr) => {
+                        $call
+                    };
+                }
+                let $client = apus_blocking::Client::new(service, session).unwrap();
+                $calls
+            }
+            Via::Async => {
+                macro_rules! $wait {
+                    ($call:expr) => {
+                        $call.await
+                    };
+                }
+                let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+                runtime.unwrap().block_on(async {
+                    let $client = apus_async::Client::new(service, session).unwrap();
+                    $calls
+                })
+            }
+        }
+    }};
+}
+
 fn a_prefix_of_swift_objects_is_deleted_with_their_segments(via: Via) {
     let server = EmbeddedOpenStack::start(OpenStackModel::new()).unwrap();
-    let (user, project) = (User::named("demo", Domain::default_id()), "demo");
-    let scope = Scope::project_named(project, Domain::default_id());
-    let session = Session::password(&server.auth_url(), user, "demo-secret", scope).unwrap();
-    macro_rules! calls {
-        ($client:expr, |$call:ident| $wait:expr) => {{
-            let client = $client.unwrap();
-            macro_rules! wait {
-                ($made:expr) => {{
-                    let $call = $made;
-                    $wait
-                }};
-            }
-            wait!(client.call(PutContainer::new("images"))).unwrap();
-            for (name, length) in [("logs/a", 10), ("logs/large", 3 << 20), ("other", 10)] {
-                let upload = swift::Upload::new("images", name);
-                let upload = upload.threshold(1 << 20).segment_size(1 << 20);
-                wait!(client.run(upload).body(pattern(length)).send()).unwrap();
-            }
-            let error = wait!(client.run(swift::DeleteMany::prefix("images", "")).send());
-            assert!(error.unwrap_err().to_string().contains("`all`"));
-            let delete = swift::DeleteMany::prefix("images", "logs/");
-            let done = wait!(client.run(delete).send()).unwrap();
-            assert_eq!((done.deleted, done.missing, done.errors.len()), (5, 0, 0));
-            let delete = swift::DeleteMany::new("images", ["other", "none"]);
-            let done = wait!(client.run(delete).send()).unwrap();
-            assert_eq!((done.deleted, done.missing, done.errors.len()), (1, 1, 0));
-            for container in ["images", "images_segments"] {
-                let head = wait!(client.call(HeadContainer::new(container))).unwrap();
-                assert_eq!(head.object_count, Some(0), "{container}");
-            }
-        }};
-    }
-    match via {
-        Via::Blocking => {
-            calls!(apus_blocking::Client::new(swift::Service::default(), session), |call| call);
+    over_swift!(via, server, |client, wait| {
+        wait!(client.call(PutContainer::new("images"))).unwrap();
+        for (name, length) in [("logs/a", 10), ("logs/large", 3 << 20), ("other", 10)] {
+            let upload = swift::Upload::new("images", name);
+            let upload = upload.threshold(1 << 20).segment_size(1 << 20);
+            wait!(client.run(upload).body(pattern(length)).send()).unwrap();
         }
-        Via::Async => {
-            let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
-            runtime.unwrap().block_on(async {
-                let client = apus_async::Client::new(swift::Service::default(), session);
-                calls!(client, |call| call.await);
-            });
+        let error = wait!(client.run(swift::DeleteMany::prefix("images", "")).send());
+        assert!(error.unwrap_err().to_string().contains("`all`"));
+        let delete = swift::DeleteMany::prefix("images", "logs/");
+        let done = wait!(client.run(delete).send()).unwrap();
+        assert_eq!((done.deleted, done.missing, done.errors.len()), (5, 0, 0));
+        let delete = swift::DeleteMany::new("images", ["other", "none"]);
+        let done = wait!(client.run(delete).send()).unwrap();
+        assert_eq!((done.deleted, done.missing, done.errors.len()), (1, 1, 0));
+        for container in ["images", "images_segments"] {
+            let head = wait!(client.call(HeadContainer::new(container))).unwrap();
+            assert_eq!(head.object_count, Some(0), "{container}");
         }
-    }
+    });
+}
+
+/// Sends a request without a token, and returns the status and the body of its response.
+fn visit(method: &str, url: &str, body: &str) -> (u16, String) {
+    let rest = url.strip_prefix("http://").unwrap();
+    let (host, path) = rest.split_at(rest.find('/').unwrap());
+    let mut stream = TcpStream::connect(host).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+fn a_temporary_url_of_swift_is_presigned(via: Via) {
+    let server = EmbeddedOpenStack::start(OpenStackModel::new()).unwrap();
+    let hour = Duration::from_secs(3600);
+    over_swift!(via, server, |client, wait| {
+        wait!(client.call(PutContainer::new("images"))).unwrap();
+        let name = "a name/with ü?";
+        wait!(client.call(swift::PutObject::new("images", name, "hello"))).unwrap();
+        let url = wait!(client.presign(named(name), hour)).unwrap().url;
+        assert_eq!(visit("GET", &url, ""), (200, "hello".to_owned()));
+        assert_eq!(visit("PUT", &url, "other").0, 401);
+        let (path, query) = url.split_once('?').unwrap();
+        let other = path.replace("a%20name", "b%20name");
+        assert_eq!(visit("GET", &format!("{other}?{query}"), "").0, 401);
+        let put = swift::PutObject::new("images", "new", "");
+        let url = wait!(client.presign(put, hour)).unwrap().url;
+        assert_eq!(visit("PUT", &url, "new").0, 201);
+        let get = swift::GetObject::new("images", "new");
+        assert_eq!(wait!(client.call(get)).unwrap().body, "new");
+        // The container's own key is preferred.
+        let mut settings = swift::PostContainer::new("images");
+        settings.settings.temp_url_keys = [Some(Secret::new("of the container")), None];
+        wait!(client.call(settings)).unwrap();
+        let own = wait!(client.presign(named(name), hour)).unwrap().url;
+        assert_eq!(visit("GET", &own, ""), (200, "hello".to_owned()));
+        // A temporary URL can't express these.
+        let list = wait!(client.presign(GetContainer::new("images"), hour)).unwrap_err();
+        assert!(list.to_string().contains("is for an object"), "{list}");
+    });
+}
+
+fn named(name: &str) -> swift::GetObject {
+    swift::GetObject::new("images", name)
 }

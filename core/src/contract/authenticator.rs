@@ -4,12 +4,23 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::notice::Notice;
+use crate::checksum::Algorithm;
 use crate::error::Error;
 use crate::http::{Completion, Draft, Exchange};
 use crate::now::{Now, Wait};
 use crate::retry::RetryPolicy;
+use crate::secret::Secret;
 use crate::sign::Presigned;
 use crate::waiters::Positions;
+
+/// A key that signs URLs, and how: one that the server has, such as that of Swift's temporary URLs.
+#[derive(Clone, Debug)]
+pub struct PresignKey {
+    /// The key.
+    pub secret: Secret,
+    /// The algorithm of the HMAC: SHA-1, SHA-256 or SHA-512.
+    pub algorithm: Algorithm,
+}
 
 /// An authenticator: signs requests or adds tokens, and renews the credentials that it uses.
 pub trait Authenticator: Send {
@@ -30,15 +41,26 @@ pub trait Authenticator: Send {
     ) -> Result<Exchange, Error>;
 
     /// Returns a URL that contains the signature and is valid for `expires`, and the headers that
-    /// have to be sent with it. The authenticator must hold credentials: see
+    /// have to be sent with it. `key` is the server's key, where that signs. The authenticator must hold credentials: see
     /// [`GrantOnly`](crate::machine::GrantOnly).
     ///
     /// # Errors
     ///
     /// A duration that the service does not allow; an authenticator that can't sign URLs.
-    fn presign(&self, draft: Box<Draft>, expires: Duration, now: Now) -> Result<Presigned, Error> {
-        let _ = (draft, expires, now);
-        Err(Error::invalid_input("only S3 keys can presign a URL"))
+    fn presign(
+        &self,
+        draft: Box<Draft>,
+        key: Option<&PresignKey>,
+        expires: Duration,
+        now: Now,
+    ) -> Result<Presigned, Error> {
+        let _ = (draft, key, expires, now);
+        Err(Error::invalid_input("these credentials can't presign a URL"))
+    }
+
+    /// Whether [`presign`](Self::presign) needs a key that the server has.
+    fn needs_presign_key(&self) -> bool {
+        false
     }
 
     /// Checks how an exchange ended that was sealed with a lease of this authenticator. `Refused`

@@ -7,7 +7,9 @@ use http::StatusCode;
 
 use super::renewal::{ExpiringKeys, KeySource, RenewalOptions};
 use super::skew::Skew;
-use crate::contract::{AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest, Notice};
+use crate::contract::{
+    AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest, Notice, PresignKey,
+};
 use crate::error::Error;
 use crate::http::{Completion, Draft, Exchange, Sealing};
 use crate::now::Now;
@@ -163,7 +165,13 @@ impl Authenticator for Credentials {
         self.sign(draft, now)
     }
 
-    fn presign(&self, draft: Box<Draft>, expires: Duration, now: Now) -> Result<Presigned, Error> {
+    fn presign(
+        &self,
+        draft: Box<Draft>,
+        _: Option<&PresignKey>,
+        expires: Duration,
+        now: Now,
+    ) -> Result<Presigned, Error> {
         Self::presign(self, draft, expires, now)
     }
 

@@ -4,10 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{HOST, HeaderName, HeaderValue};
 
 use crate::base_url::BaseUrl;
-use crate::contract::{AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest, Notice};
+use crate::contract::{
+    AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest, Notice, PresignKey,
+};
 use crate::error::Error;
 use crate::http::{Completion, Draft, Exchange, Sealing, UrlRoot};
 use crate::keystone::{
@@ -23,6 +25,8 @@ use crate::keystone::{
 };
 use crate::now::{Now, Timestamp};
 use crate::secret::Secret;
+use crate::sign::Presigned;
+use crate::swift::{Digest, TempUrl};
 use crate::waiters::Positions;
 
 /// An authenticator that adds a token to requests, and renews the token in time.
@@ -52,6 +56,8 @@ pub struct Session {
     endpoint: EndpointFilter,
     /// Keystone's URL, for a session whose tokens come from elsewhere.
     identity: Option<BaseUrl>,
+    /// The key of temporary URLs, if the caller gave one.
+    temp_url_key: Option<PresignKey>,
     /// The storage URL by the token of this generation.
     storage: Option<(u64, Result<BaseUrl, Error>)>,
 }
@@ -126,7 +132,7 @@ impl Session {
 
     fn of(user: Refresher) -> Self {
         let endpoint = EndpointFilter::default();
-        Self { user, service: None, endpoint, identity: None, storage: None }
+        Self { user, service: None, endpoint, identity: None, temp_url_key: None, storage: None }
     }
 
     /// Uses this endpoint of the catalogue, or its override.
@@ -162,6 +168,13 @@ impl Session {
     pub fn with_cached(mut self, cached: CachedToken) -> Result<Self, Error> {
         self.user.adopt(Kept::new(cached.token)?, cached.offset);
         Ok(self)
+    }
+
+    /// Signs temporary URLs with this key, instead of reading the key of the container or the
+    /// account from the server.
+    #[must_use]
+    pub fn with_temp_url_key(self, key: PresignKey) -> Self {
+        Self { temp_url_key: Some(key), ..self }
     }
 
     /// Returns the facts about the token; `None` before there is one.
@@ -213,15 +226,17 @@ impl Session {
     fn storage(&mut self) -> Result<&BaseUrl, Error> {
         let generation = self.user.generation();
         let known = self.storage.take().filter(|(of, _)| *of == generation);
-        let known = known.unwrap_or_else(|| {
-            let facts = token(&self.user).map(Token::facts);
-            let source = self.user.source().and_then(|source| source.identity_address());
-            let keystone = self.identity.as_ref().or(source);
-            let address = facts.ok_or_else(|| Error::auth("no token has been obtained yet"));
-            (generation, address.and_then(|it| self.endpoint.resolve_beside(it, keystone)))
-        });
+        let known = known.unwrap_or_else(|| (generation, self.resolved()));
         let (_, address) = self.storage.insert(known);
         address.as_ref().map_err(|error| error.clone())
+    }
+
+    fn resolved(&self) -> Result<BaseUrl, Error> {
+        let facts = token(&self.user).map(Token::facts);
+        let source = self.user.source().and_then(|source| source.identity_address());
+        let keystone = self.identity.as_ref().or(source);
+        let facts = facts.ok_or_else(|| Error::auth("no token has been obtained yet"))?;
+        self.endpoint.resolve_beside(facts, keystone)
     }
 
     fn address(&mut self, place: UrlRoot) -> Result<BaseUrl, Error> {
@@ -308,6 +323,32 @@ impl Authenticator for Session {
             headers.insert(SERVICE_TOKEN, token.clone());
         }
         Ok(Exchange::open(draft, now, grant.generation))
+    }
+
+    fn presign(
+        &self,
+        draft: Box<Draft>,
+        key: Option<&PresignKey>,
+        expires: Duration,
+        now: Now,
+    ) -> Result<Presigned, Error> {
+        let Some(PresignKey { secret, algorithm }) = self.temp_url_key.as_ref().or(key) else {
+            return Err(Error::invalid_input("there is no key for temporary URLs"));
+        };
+        let digest = Digest::of(*algorithm).ok_or_else(|| {
+            Error::invalid_input(format!("temporary URLs can't be signed with {algorithm}"))
+        })?;
+        let (storage, until) = (self.resolved()?, Timestamp::from_duration(now.unix + expires));
+        let path = format!("{}{}", storage.path().trim_end_matches('/'), TempUrl::path_of(&draft)?);
+        let url = TempUrl { digest, ..TempUrl::new(draft.head.method.clone(), path, until) };
+        let url = storage.origin().join(&url.sign(secret)?)?.to_string();
+        let mut headers = draft.head.headers;
+        headers.remove(HOST);
+        Ok(Presigned { url, headers })
+    }
+
+    fn needs_presign_key(&self) -> bool {
+        self.temp_url_key.is_none()
     }
 
     /// A 401, which may be in the body of a success, is about the token that the exchange was

@@ -11,12 +11,15 @@ mod download;
 mod grant_only;
 #[cfg(feature = "swift")]
 pub(crate) mod numbered;
+mod presign_key;
 mod pump;
 mod rate_limit;
 #[cfg(feature = "swift")]
 pub(crate) mod segments;
 #[cfg(feature = "swift")]
 mod swift_delete;
+#[cfg(feature = "swift")]
+mod swift_presign_key;
 #[cfg(feature = "swift")]
 mod trust_scoped;
 pub mod upload;
@@ -31,6 +34,7 @@ pub use self::download::{DownloadOptions, Downloaded, S3Download};
 #[cfg(feature = "swift")]
 pub use self::download::{SwiftDownload, SwiftDownloaded};
 pub use self::grant_only::GrantOnly;
+pub use self::presign_key::PresignKeys;
 pub use self::pump::{Auth, Event, Observer, Pump, Turn, observe_both};
 pub use self::rate_limit::RateLimits;
 #[cfg(feature = "swift")]

@@ -13,7 +13,8 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::contract::{
-    AuthOutcome, Authenticator, Lease, LeaseRequest, Machine, Notice, OnFailure, Step, StreamWindow,
+    AuthOutcome, Authenticator, Lease, LeaseRequest, Machine, Notice, OnFailure, PresignKey, Step,
+    StreamWindow,
 };
 use crate::credentials::Credentials;
 use crate::error::{Error, ExchangeError};
@@ -46,10 +47,17 @@ impl Auth {
     pub fn presign(
         &self,
         draft: Box<Draft>,
+        key: Option<&PresignKey>,
         expires: Duration,
         now: Now,
     ) -> Result<Presigned, Error> {
-        self.lock().presign(draft, expires, now)
+        self.lock().presign(draft, key, expires, now)
+    }
+
+    /// Whether [`presign`](Self::presign) needs a key that the server has: see
+    /// [`PresignKeys`](crate::machine::PresignKeys).
+    pub fn needs_presign_key(&self) -> bool {
+        self.lock().needs_presign_key()
     }
 
     fn lock(&self) -> MutexGuard<'_, dyn Authenticator + 'static> {

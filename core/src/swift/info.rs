@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use crate::swift::operation::*;
+use crate::swift::temp_url::Digest;
 
 /// Lists the capabilities of the cluster. Needs no token. A cluster that does not publish them
 /// responds with 403, 404 or 405.
@@ -106,6 +107,22 @@ pub struct BulkDeleteLimits {
     pub max_deletes_per_request: Option<u64>,
     /// The number of failures after which the server stops.
     pub max_failed_deletes: Option<u64>,
+}
+
+impl Info {
+    /// Returns the best digest of temporary URLs that the server accepts. A server that supports
+    /// them and lists no digests knows SHA-1 only, as Swift before 2.18 and Ceph's gateway do;
+    /// where the server does not say whether it supports them, it is SHA-256. `None` if it accepts
+    /// none that is known.
+    pub fn temp_url_digest(&self) -> Option<Digest> {
+        let accepted = match &self.temp_url {
+            None => return Some(Digest::Sha256),
+            Some(limits) if limits.allowed_digests.is_empty() => return Some(Digest::Sha1),
+            Some(limits) => &limits.allowed_digests,
+        };
+        let mut known = [Digest::Sha256, Digest::Sha512, Digest::Sha1].into_iter();
+        known.find(|digest| accepted.iter().any(|name| name == digest.name()))
+    }
 }
 
 /// The methods and digests of temporary URLs.

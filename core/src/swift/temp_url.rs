@@ -6,6 +6,7 @@
 //! ```
 
 use core::net::IpAddr;
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine as _;
@@ -15,8 +16,10 @@ use http::Method;
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
+use crate::checksum::Algorithm;
 use crate::error::Error;
 use crate::escape;
+use crate::http::Draft;
 use crate::now::Timestamp;
 use crate::secret::Secret;
 
@@ -64,6 +67,21 @@ pub enum Digest {
 }
 
 impl Digest {
+    /// Returns the digest of this algorithm, if temporary URLs may use it.
+    pub fn of(algorithm: Algorithm) -> Option<Self> {
+        let digests = [Self::Sha1, Self::Sha256, Self::Sha512];
+        digests.into_iter().find(|digest| digest.algorithm() == algorithm)
+    }
+
+    /// Returns the hash algorithm of its HMAC.
+    pub fn algorithm(self) -> Algorithm {
+        match self {
+            Self::Sha1 => Algorithm::Sha1,
+            Self::Sha256 => Algorithm::Sha256,
+            Self::Sha512 => Algorithm::Sha512,
+        }
+    }
+
     /// Returns its name in `/info`.
     pub fn name(self) -> &'static str {
         match self {
@@ -106,6 +124,30 @@ impl TempUrl {
     ) -> Self {
         let account = account.trim_end_matches('/');
         Self::new(method, format!("{account}/{container}/{object}"), expires)
+    }
+
+    /// Returns the path below the account, not escaped, of a draft that a temporary URL can stand
+    /// for: `/container/object`.
+    ///
+    /// # Errors
+    ///
+    /// The draft is not for an object, or has parameters: a temporary URL allows a method on a path,
+    /// and nothing else.
+    pub fn path_of(draft: &Draft) -> Result<String, Error> {
+        let (path, query) = draft.target().split_once('?').unwrap_or((draft.target(), ""));
+        let path = escape::decode(path).map(Cow::into_owned).unwrap_or_default();
+        let object = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+        match object.filter(|(_, object)| !object.is_empty()) {
+            Some(_) if query.is_empty() => Ok(path),
+            Some(_) => Err(Error::invalid_input(format!(
+                "a temporary URL can't have the parameters {query:?} of {}",
+                draft.operation
+            ))),
+            None => Err(Error::invalid_input(format!(
+                "a temporary URL is for an object, and {} is not",
+                draft.operation
+            ))),
+        }
     }
 
     /// Signs the URL and returns its path and query, escaped, to be put after the scheme and host.

@@ -85,7 +85,7 @@ fn a_grant_alone_is_had_without_sending_anything() {
     let draft = Draft::new("GetObject", http::Method::GET, uri);
     let minute = Duration::from_secs(60);
     let nobody = Auth::new(Credentials::anonymous());
-    let error = nobody.presign(draft.clone(), minute, NOON).unwrap_err();
+    let error = nobody.presign(draft.clone(), None, minute, NOON).unwrap_err();
     assert!(error.to_string().contains("anonymous"), "{error}");
 }
 
