@@ -80,6 +80,8 @@
 pub mod api;
 mod base_url;
 pub mod checksum;
+#[cfg(feature = "content-type")]
+pub mod content_type;
 pub mod contract;
 pub mod credentials;
 pub mod error;

@@ -1,6 +1,6 @@
 //! A web service that stores what it is sent and returns it: `PUT /name` and `GET /name`, with ranges
-//! and conditional requests. Every download is one GET, and a client that goes away cancels its
-//! transfer.
+//! and conditional requests. Every download is one GET, a client that goes away cancels its transfer,
+//! and the progress of every transfer is printed.
 //!
 //! `cargo run --example web_service` runs against a server in memory, sends itself one request of
 //! each kind, and ends. With the argument `serve` it serves until it is stopped.
@@ -8,12 +8,15 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use apus_async::http::{Method, Request, Response, StatusCode, header};
 use apus_async::s3::{self, Download, Downloaded, Upload};
-use apus_async::{ByteRange, Conditions, ETag};
-use apus_async::{Bytes, Client, Keys, Reader, Source};
+use apus_async::{
+    ByteRange, Bytes, Client, Conditions, ETag, Event, Keys, Now, Observer, Reader, Source,
+};
 use apus_testing::server::{FaultyS3, S3Model};
 use futures_core::Stream;
 use http_body::{Body, Frame};
@@ -50,6 +53,27 @@ impl Body for Payload {
     }
 }
 
+/// Prints how many bytes of one transfer have passed.
+struct Progress {
+    name: String,
+    bytes: AtomicU64,
+}
+
+impl Progress {
+    fn of(name: &str) -> Arc<Self> {
+        Arc::new(Self { name: name.to_owned(), bytes: AtomicU64::new(0) })
+    }
+}
+
+impl Observer for Progress {
+    fn event(&self, _: Now, event: &Event<'_>) {
+        if let Event::Sent { bytes } | Event::Received { bytes } = event {
+            let passed = self.bytes.fetch_add(*bytes, Ordering::Relaxed) + bytes;
+            println!("{}: {passed} bytes", self.name);
+        }
+    }
+}
+
 fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Payload> {
     let mut response = Response::new(Payload::Text(Some(text.into())));
     *response.status_mut() = status;
@@ -73,13 +97,17 @@ async fn handle(
     match *request.method() {
         Method::PUT => {
             let source = Source::http_body(request.into_body());
-            let upload = client.run(Upload::new("bucket", key)).body(source).send().await;
+            let progress = Progress::of(&key);
+            let upload = client.run(Upload::new("bucket", key)).with_observer(progress);
+            // Dropped with the request, this is cancelled and leaves nothing on the server.
+            let upload = upload.body(source).send().await;
             Ok(upload.map_or_else(
                 |error| failed(&error),
                 |done| text(StatusCode::CREATED, format!("{} bytes\n", done.size)),
             ))
         }
         Method::GET => {
+            let progress = Progress::of(&key);
             let mut download = Download::new("bucket", key).conditions(Conditions {
                 if_none_match: header("if-none-match").map(ETag::from),
                 ..Conditions::default()
@@ -88,7 +116,7 @@ async fn handle(
             if let Some(range) = range.clone() {
                 download = download.range(range);
             }
-            let (head, reader) = match client.run(download).open().await {
+            let (head, reader) = match client.run(download).with_observer(progress).open().await {
                 Ok(opened) => opened,
                 Err(error) => return Ok(failed(&error)),
             };

@@ -207,7 +207,7 @@ async fn prepare(exchange: &mut Exchange, ends: &Ends, longest: u64) -> Result<P
             Ok(Pieces::bytes(bytes))
         }
         Outgoing::Source { range } if !exchange.measures() => {
-            ends.source.pieces(range, ends.pass.as_ref()).map_err(Fault::Wire)
+            ends.source.read(range, ends.pass.as_ref()).map_err(Fault::Wire)
         }
         Outgoing::Source { range } => measure(exchange, ends, range, longest).await,
     }
@@ -222,7 +222,7 @@ async fn measure(
     let Ends { source, pass, .. } = ends;
     let fits = range.end.saturating_sub(range.start) <= longest && !source.is_in_memory();
     let keep = fits || source.is_read_once();
-    let mut pieces = source.pieces(range.clone(), pass.as_ref()).map_err(Fault::Wire)?;
+    let mut pieces = source.read(range.clone(), pass.as_ref()).map_err(Fault::Wire)?;
     if let Some(bytes) = pieces.whole() {
         exchange.load(bytes.clone()).map_err(Fault::Ours)?;
         return Ok(pieces);
@@ -241,7 +241,7 @@ async fn measure(
     if keep {
         Ok(Pieces::held(kept))
     } else {
-        source.pieces(range, pass.as_ref()).map_err(Fault::Wire)
+        source.read(range, pass.as_ref()).map_err(Fault::Wire)
     }
 }
 

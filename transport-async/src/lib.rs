@@ -212,6 +212,8 @@ pub use apus_core::api::s3;
 #[cfg(feature = "swift")]
 pub use apus_core::api::swift;
 pub use apus_core::checksum::{self, Hashers};
+#[cfg(feature = "content-type")]
+pub use apus_core::content_type;
 pub use apus_core::credentials::Credentials;
 pub use apus_core::guide;
 pub use apus_core::http::{ByteRange, Conditions, ETag, Timeouts};
@@ -223,7 +225,7 @@ pub use apus_core::machine::{Auth, Event, Observer, RateLimits};
 pub use apus_core::proxy::{Proxies, Proxy};
 pub use apus_core::retry::RetryPolicy;
 pub use apus_core::sign::Keys;
-pub use apus_core::{Error, Kind, Secret};
+pub use apus_core::{Error, Kind, Now, Secret};
 #[cfg(feature = "store")]
 pub use apus_core::{location, store};
 #[cfg(feature = "credentials")]

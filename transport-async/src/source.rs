@@ -19,6 +19,7 @@ use apus_core::checksum::{Digests, Hashers, Reading};
 use apus_core::contract::GivenSource;
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_host::length::{self, Reach};
+use apus_host::pieces::Pieces as InMemory;
 use bytes::Bytes;
 use futures_core::Stream;
 use tokio::io::AsyncRead;
@@ -33,6 +34,7 @@ use crate::pipe::{Inflow, Once, Pipe};
 /// | made by | length | read |
 /// | --- | --- | --- |
 /// | [`bytes`](Self::bytes) | known | at any offset, any number of times |
+/// | [`pieces`](Self::pieces) | known | at any offset, any number of times |
 /// | [`file`](Self::file) | known, if the file has a length | at any offset, any number of times |
 /// | [`reader`](Self::reader) | given, and enforced | once, in order |
 /// | [`stream`](Self::stream) | unknown | once, in order |
@@ -51,6 +53,7 @@ enum Kind {
     #[default]
     None,
     Bytes(Bytes),
+    Pieces(InMemory),
     File(Arc<Disk>),
     /// A file that can't be read.
     Unreadable(Arc<io::Error>),
@@ -67,6 +70,11 @@ impl Source {
     /// A source of these bytes, which are sent without being copied.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
         Self::of(Kind::Bytes(bytes.into()))
+    }
+
+    /// A source of several pieces of bytes, which are sent in this order, without being copied.
+    pub fn pieces(pieces: impl IntoIterator<Item = Bytes>) -> Self {
+        Self::of(Kind::Pieces(pieces.into_iter().collect()))
     }
 
     /// A source of a file. A regular file and a block device are read from offset 0, whatever the
@@ -141,6 +149,7 @@ impl Source {
         Ok(match &self.kind {
             Kind::None => Some(0),
             Kind::Bytes(bytes) => Some(bytes.len() as u64),
+            Kind::Pieces(pieces) => Some(pieces.length()),
             Kind::File(disk) => Some(length::length(&disk.file)?),
             Kind::Unreadable(error) => return Err(copy(error)),
             Kind::Pipe(pipe) => pipe.length,
@@ -208,14 +217,14 @@ impl Source {
     }
 
     /// Returns the bytes of a range, piece by piece.
-    pub(crate) fn pieces(
+    pub(crate) fn read(
         &self,
         range: Range<u64>,
         pass: Option<&Arc<OnePass>>,
     ) -> Result<Pieces, ExchangeError> {
         let start = range.start;
         let pieces = self.unwatched(range, pass.and_then(|pass| pass.length()))?;
-        let is_read_again = matches!(self.kind, Kind::Bytes(_) | Kind::File(_));
+        let is_read_again = !matches!(self.kind, Kind::None | Kind::Pipe(_));
         let watched = pass.filter(|_| is_read_again).map(|pass| Watched {
             source: self.clone(),
             pass: Arc::clone(pass),
@@ -244,6 +253,10 @@ impl Source {
                     _ => Err(beyond(bytes.len() as u64)),
                 }
             }
+            Kind::Pieces(pieces) => match pieces.slice(range.clone()) {
+                Some(found) => Ok(Pieces::held(found)),
+                None => Err(beyond(pieces.length())),
+            },
             Kind::File(disk) => match whole.filter(|length| range.end > *length) {
                 Some(length) => Err(beyond(length)),
                 None => Ok(Pieces::of(Inner::File(Pages::new(Arc::clone(disk), range, whole)))),
@@ -262,7 +275,7 @@ impl Source {
     /// need not be kept in memory in between.
     pub(crate) fn is_in_memory(&self) -> bool {
         match &self.kind {
-            Kind::None | Kind::Bytes(_) => true,
+            Kind::None | Kind::Bytes(_) | Kind::Pieces(_) => true,
             Kind::File(_) | Kind::Unreadable(_) => false,
             Kind::Pipe(pipe) => pipe.is_spooled(),
         }
@@ -295,6 +308,12 @@ impl Source {
 impl From<Bytes> for Source {
     fn from(bytes: Bytes) -> Self {
         Self::bytes(bytes)
+    }
+}
+
+impl From<Vec<Bytes>> for Source {
+    fn from(pieces: Vec<Bytes>) -> Self {
+        Self::pieces(pieces)
     }
 }
 
@@ -361,6 +380,7 @@ impl fmt::Debug for Source {
         f.write_str(match &self.kind {
             Kind::None => "Source(none)",
             Kind::Bytes(_) => "Source(bytes)",
+            Kind::Pieces(_) => "Source(pieces)",
             Kind::File(_) | Kind::Unreadable(_) => "Source(file)",
             Kind::Pipe(pipe) if pipe.length.is_some() => "Source(reader)",
             Kind::Pipe(_) => "Source(stream)",

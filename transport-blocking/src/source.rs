@@ -11,6 +11,7 @@ use apus_core::checksum::{Digests, Hashers, Reading};
 use apus_core::contract::GivenSource;
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_host::length::{self, Reach, read_at};
+use apus_host::pieces::Pieces;
 use bytes::Bytes;
 
 use crate::body_reader::{BodyReader, Watched, fill};
@@ -21,6 +22,7 @@ use crate::passes::OnePass;
 /// | made by | length | read |
 /// | --- | --- | --- |
 /// | [`bytes`](Self::bytes) | known | at any offset, any number of times |
+/// | [`pieces`](Self::pieces) | known | at any offset, any number of times |
 /// | [`file`](Self::file) | known, if the file has a length | at any offset, any number of times |
 /// | [`reader`](Self::reader) | given, and enforced | once, in order |
 /// | [`stream`](Self::stream) | unknown | once, in order |
@@ -41,6 +43,7 @@ pub struct Source<'a> {
 enum Kind<'a> {
     None,
     Bytes(Bytes),
+    Pieces(Pieces),
     File(File),
     /// A file that can't be read.
     Unreadable(io::Error),
@@ -73,6 +76,11 @@ impl<'a> Source<'a> {
     /// A source of these bytes.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
         Self::new(Kind::Bytes(bytes.into()))
+    }
+
+    /// A source of several pieces of bytes, which are sent in this order, without being copied.
+    pub fn pieces(pieces: impl IntoIterator<Item = Bytes>) -> Self {
+        Self::new(Kind::Pieces(pieces.into_iter().collect()))
     }
 
     /// A source of a file. A regular file and a block device are read from offset 0, whatever the
@@ -121,6 +129,7 @@ impl<'a> Source<'a> {
         Ok(match &*self.kind {
             Kind::None => Some(0),
             Kind::Bytes(bytes) => Some(bytes.len() as u64),
+            Kind::Pieces(pieces) => Some(pieces.length()),
             Kind::File(file) => Some(length::length(file)?),
             Kind::Unreadable(error) => return Err(copy(error)),
             Kind::Once { length, .. } => *length,
@@ -244,6 +253,10 @@ impl<'a> Source<'a> {
                 }
                 BodyReader::bytes(bytes.slice(at(range.start)..at(range.end))).watched(watched())
             }
+            Kind::Pieces(pieces) => match pieces.slice(range.clone()) {
+                Some(found) => BodyReader::pieces(found).watched(watched()),
+                None => return Err(missing(pieces.length())),
+            },
             Kind::File(_) => {
                 let length = pass.and_then(|pass| pass.length());
                 if let Some(length) = length.filter(|length| range.end > *length) {
@@ -283,6 +296,7 @@ impl<'a> Source<'a> {
                 let at = usize::try_from(at).unwrap_or(usize::MAX);
                 bytes.get(at..).unwrap_or_default().read(buffer)
             }
+            Kind::Pieces(pieces) => Ok(pieces.read_at(buffer, at)),
             Kind::File(file) => read_at(file, buffer, at),
         }
     }
@@ -297,6 +311,12 @@ impl Default for Source<'_> {
 impl From<Bytes> for Source<'_> {
     fn from(bytes: Bytes) -> Self {
         Self::bytes(bytes)
+    }
+}
+
+impl From<Vec<Bytes>> for Source<'_> {
+    fn from(pieces: Vec<Bytes>) -> Self {
+        Self::pieces(pieces)
     }
 }
 
@@ -348,6 +368,7 @@ impl fmt::Debug for Source<'_> {
         f.write_str(match &*self.kind {
             Kind::None => "Source(none)",
             Kind::Bytes(_) => "Source(bytes)",
+            Kind::Pieces(_) => "Source(pieces)",
             Kind::File(_) | Kind::Unreadable(_) => "Source(file)",
             Kind::Once { length: Some(_), .. } => "Source(reader)",
             Kind::Once { length: None, .. } => "Source(stream)",

@@ -35,6 +35,7 @@ both! {
     a_list_with_common_prefixes_has_pages_and_no_items,
     a_prefix_is_deleted,
     an_upload_without_a_source_is_an_error,
+    pieces_in_memory_are_one_source,
     parts_are_uploaded_by_the_caller_in_any_order,
     an_upload_that_the_caller_drops_is_aborted,
     an_upload_that_cannot_be_aborted_is_named,
@@ -351,6 +352,29 @@ fn an_upload_that_cannot_be_aborted_is_named(via: Via) {
         wait!(client.run(upload.abort()).send()).unwrap();
     });
     assert!(server.model().open_uploads().is_empty());
+}
+
+fn pieces_in_memory_are_one_source(via: Via) {
+    let server = server(S3Model::new().with_bucket("bucket"));
+    let whole = pattern(13 << 20);
+    // Pieces that are not the parts.
+    let pieces = [0..1, 1..1, 1..7_000_000, 7_000_000..whole.len()];
+    let pieces: Vec<bytes::Bytes> = pieces.into_iter().map(|range| whole.slice(range)).collect();
+    over!(via, server, |client, transport, wait| {
+        // The response to a part is lost: its bytes are sent again.
+        let lost = Plan::new().on(Operation::UploadPart, 1, Fault::Lost(Ending::Reset));
+        server.model().set_plan(lost);
+        let upload = Upload::new("bucket", "parts").threshold(1 << 20).part_size(5 << 20);
+        let done = wait!(client.run(upload).body(pieces.clone()).send()).unwrap();
+        assert_eq!((done.parts, done.size), (3, whole.len() as u64));
+        let upload = Upload::new("bucket", "one").threshold(64 << 20);
+        wait!(client.run(upload).body(transport::Source::pieces(pieces)).send()).unwrap();
+        for key in ["parts", "one"] {
+            let sink = transport::Sink::memory();
+            wait!(client.run(Download::new("bucket", key)).write_to(&sink).send()).unwrap();
+            assert!(sink.take() == whole, "{key}");
+        }
+    });
 }
 
 fn an_upload_without_a_source_is_an_error(via: Via) {

@@ -67,6 +67,16 @@ impl Upload {
         self
     }
 
+    /// Sets the content type that the extension of `name` stands for, if it is known: the name of
+    /// the file, or the key.
+    #[cfg(feature = "content-type")]
+    pub fn content_type_of(self, name: &str) -> Self {
+        match crate::content_type::of(name) {
+            Some(content_type) => self.content_type(content_type),
+            None => self,
+        }
+    }
+
     /// Adds an entry of the object's metadata (`X-Object-Meta-*`).
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.options.properties.metadata.insert(name.into(), value.into());

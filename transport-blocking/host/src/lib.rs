@@ -15,6 +15,7 @@ pub mod files;
 pub mod length;
 #[cfg(feature = "clouds")]
 pub mod openstack;
+pub mod pieces;
 #[cfg(any(feature = "clouds", feature = "credentials"))]
 mod read;
 pub mod surroundings;
