@@ -1,6 +1,6 @@
 //! Content types from names.
 
-/// Returns the content type that the extension of a file's or an object's name stands for; `None`
+/// Returns the content type of a file or an object by the extension of its name; `None`
 /// if it is not known. The table is that of the crate `mime_guess`.
 ///
 /// ```

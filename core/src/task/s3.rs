@@ -72,7 +72,7 @@ impl Upload {
         self
     }
 
-    /// Sets the content type that the extension of `name` stands for, if it is known: the name of
+    /// Sets the content type by the extension of `name`, if it is known: the name of
     /// the file, or the key.
     #[cfg(feature = "content-type")]
     pub fn content_type_of(self, name: &str) -> Self {
