@@ -8,6 +8,8 @@ mod leftover;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -42,7 +44,20 @@ pub struct ExchangeError {
     lasting: bool,
     changed: bool,
     unsent: bool,
+    cause: Option<Cause>,
 }
+
+/// The error behind another one.
+#[derive(Clone, Debug)]
+struct Cause(Arc<dyn std::error::Error + Send + Sync>);
+
+impl PartialEq for Cause {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Cause {}
 
 /// The cause of an [`ExchangeError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -94,6 +109,7 @@ struct Facts {
     region: Option<String>,
     hint: Option<&'static str>,
     retry_after: Option<Duration>,
+    recurs: Option<bool>,
     failure: Option<ExchangeError>,
     attempts: u32,
     leftovers: Vec<Leftover>,
@@ -116,6 +132,7 @@ impl Error {
             region: None,
             hint: None,
             retry_after: None,
+            recurs: None,
             failure: None,
             attempts: 0,
             leftovers: Vec::new(),
@@ -193,6 +210,20 @@ impl Error {
     pub fn with_region(mut self, region: Option<String>) -> Self {
         self.0.region = region.or(self.0.region);
         self
+    }
+
+    /// Records that another attempt would get the same response (`true`), or may get another one,
+    /// whatever its status.
+    #[cfg(feature = "swift")]
+    pub(crate) fn recurring(mut self, recurs: bool) -> Self {
+        self.0.recurs = Some(recurs);
+        self
+    }
+
+    /// Returns whether another attempt would get the same response, where that is known.
+    #[cfg(feature = "swift")]
+    pub(crate) fn recurs(&self) -> Option<bool> {
+        self.0.recurs
     }
 
     /// Sets how long the server asked to wait before the next request.
@@ -432,8 +463,9 @@ impl Error {
 }
 
 impl fmt::Display for Error {
-    /// Writes one line: the operation, what failed, status, code, message, attempts, request id, up
-    /// to 20 leftovers, what to look at if the outcome is unknown, and the hint.
+    /// Writes one line: the operation, what failed, status, code, message, the wait that the server
+    /// asks for, attempts, request id, up to 20 leftovers, what to look at if the outcome is unknown,
+    /// and the hint.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let facts = &*self.0;
         if let Some(operation) = facts.operation {
@@ -454,6 +486,9 @@ impl fmt::Display for Error {
         }
         if let Some(message) = &facts.message {
             write!(f, ": {}", OneLine::new(message))?;
+        }
+        if let Some(after) = facts.retry_after.filter(|after| !after.is_zero()) {
+            write!(f, "; the server asks to wait for {} s", after.as_secs())?;
         }
         if facts.attempts > 1 {
             write!(f, " (after {} attempts)", facts.attempts)?;
@@ -510,7 +545,19 @@ impl ExchangeError {
     /// secrets.
     pub fn new(kind: ExchangeErrorKind, detail: impl Into<String>) -> Self {
         let (lasting, changed, unsent) = (false, false, false);
-        Self { kind, detail: detail.into(), lasting, changed, unsent }
+        Self { kind, detail: detail.into(), lasting, changed, unsent, cause: None }
+    }
+
+    /// Creates a failure with this cause and the error behind it, that of the caller's reader or
+    /// writer. [`source`](std::error::Error::source) returns that error: the one in `error`, if the
+    /// caller put one of its own there, or else `error`.
+    pub fn of_io(kind: ExchangeErrorKind, error: io::Error) -> Self {
+        let detail = error.to_string();
+        let cause: Box<dyn std::error::Error + Send + Sync> = match error.get_ref() {
+            Some(_) => error.into_inner().unwrap_or_else(|| detail.clone().into()),
+            None => error.into(),
+        };
+        Self { cause: Some(Cause(cause.into())), ..Self::new(kind, detail) }
     }
 
     /// Creates a failure with the cause [`ExchangeErrorKind::Cancelled`].
@@ -591,7 +638,11 @@ impl fmt::Display for ExchangeError {
     }
 }
 
-impl std::error::Error for ExchangeError {}
+impl std::error::Error for ExchangeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_ref().map(|cause| &*cause.0 as _)
+    }
+}
 
 /// How many leftovers the line lists; [`Error::leftovers`] returns all of them.
 const TOLD: usize = 20;

@@ -3,6 +3,7 @@
 //! This crate never reads a clock. The caller passes a [`Now`], so that an hour of delays can be
 //! simulated in microseconds and the clock of a skewed host can be corrected.
 
+use std::fmt;
 use std::ops::Range;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -63,6 +64,18 @@ pub enum WaitReason {
     Renewal,
     /// A container's listing does not yet show what was stored.
     Listing,
+}
+
+impl fmt::Display for WaitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Backoff => "an attempt failed and is repeated",
+            Self::RetryAfter => "the server asked to wait",
+            Self::Pacing => "requests are sent at a limited rate",
+            Self::Renewal => "the credentials are being renewed",
+            Self::Listing => "the container's listing does not yet show what was stored",
+        })
+    }
 }
 
 /// A UTC date and time in whole seconds, as in headers and documents. Its year is 0 to 9999.

@@ -56,9 +56,8 @@ fn read_some(file: &File, buffer: &mut [u8], at: u64) -> Result<usize, ExchangeE
         match read_at(file, buffer, at) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             other => {
-                return other.map_err(|error| {
-                    ExchangeError::new(ExchangeErrorKind::Source, error.to_string())
-                });
+                return other
+                    .map_err(|error| ExchangeError::of_io(ExchangeErrorKind::Source, error));
             }
         }
     }

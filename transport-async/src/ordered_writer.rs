@@ -85,7 +85,7 @@ impl OrderedWriter {
     pub(crate) async fn flush(&self) -> Result<(), ExchangeError> {
         let out = lock(&self.0).out.take();
         if let Some(Out::Writer(mut writer)) = out {
-            writer.flush().await.map_err(|error| failure(&error))?;
+            writer.flush().await.map_err(failure)?;
             lock(&self.0).out = Some(Out::Writer(writer));
         }
         Ok(())
@@ -144,7 +144,7 @@ impl Passing<'_> {
             };
             if let Err(error) = written {
                 self.fail(error.to_string());
-                return Err(failure(&error));
+                return Err(failure(error));
             }
             self.at += length;
         }

@@ -128,7 +128,7 @@ impl Reading {
             let mut limited = (&mut self.buffer).limit(room);
             // Reading into a buffer loses nothing when its future is dropped.
             let read = pin!(self.reader.read_buf(&mut limited)).poll(cx);
-            self.ended = ready!(read).map_err(|error| broken(&error))? == 0;
+            self.ended = ready!(read).map_err(broken)? == 0;
         }
         ready!(self.poll_promise(cx, length))?;
         let piece = self.buffer.split().freeze();
@@ -151,7 +151,7 @@ impl Reading {
         if at >= length && !self.ended {
             let mut more = [0];
             let read = ready!(pin!(self.reader.read(&mut more)).poll(cx));
-            if read.map_err(|error| broken(&error))? > 0 {
+            if read.map_err(broken)? > 0 {
                 let detail = format!("it has more than {length} bytes");
                 return Poll::Ready(Err(ExchangeError::new(ExchangeErrorKind::Length, detail)));
             }
@@ -169,8 +169,8 @@ impl Reading {
     }
 }
 
-fn broken(error: &std::io::Error) -> ExchangeError {
-    ExchangeError::new(ExchangeErrorKind::Source, error.to_string())
+fn broken(error: std::io::Error) -> ExchangeError {
+    ExchangeError::of_io(ExchangeErrorKind::Source, error)
 }
 
 /// A range of a reader, which is returned to the pipe when this is dropped.

@@ -94,7 +94,7 @@ impl Sink {
     /// The path can't be written to: a directory, a file in a directory that does not exist, a file
     /// without write permission.
     pub fn path(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let output = Output::new(path).map_err(|error| Error::from(failure(&error)))?;
+        let output = Output::new(path).map_err(|error| Error::from(failure(error)))?;
         let output = Arc::new(output);
         let kind = match output.is_ordered() {
             true => Kind::Ordered(Arc::new(OrderedWriter::new(Out::Path(Arc::clone(&output))))),
@@ -133,7 +133,7 @@ impl Sink {
             return result;
         }
         let committed = spawn_blocking(move || output.commit());
-        committed.await.unwrap_or_else(|_| Err(over())).map_err(|error| failure(&error))?;
+        committed.await.unwrap_or_else(|_| Err(over())).map_err(failure)?;
         result
     }
 
@@ -283,9 +283,9 @@ impl Pages {
         if let (None, Some(output)) = (&self.file, self.output.clone()) {
             let file = spawn_blocking(move || output.file());
             let file = file.await.unwrap_or_else(|_| Err(over()));
-            self.file = Some(file.map_err(|error| failure(&error))?);
+            self.file = Some(file.map_err(failure)?);
         }
-        self.file.clone().ok_or_else(|| failure(&over()))
+        self.file.clone().ok_or_else(|| failure(over()))
     }
 
     async fn push(&mut self, piece: Bytes) -> Result<(), ExchangeError> {
@@ -311,8 +311,8 @@ impl Pages {
         let result = behind.await;
         self.behind = None;
         match result {
-            Ok(result) => result.map_err(|error| failure(&error)),
-            Err(_) => Err(failure(&over())),
+            Ok(result) => result.map_err(failure),
+            Err(_) => Err(failure(over())),
         }
     }
 }
@@ -344,8 +344,8 @@ fn write_all_at(file: &File, mut piece: &[u8], mut at: u64) -> io::Result<()> {
 }
 
 /// Converts an error of the sink to a failure.
-pub(crate) fn failure(error: &io::Error) -> ExchangeError {
-    ExchangeError::new(ExchangeErrorKind::Sink, error.to_string())
+pub(crate) fn failure(error: io::Error) -> ExchangeError {
+    ExchangeError::of_io(ExchangeErrorKind::Sink, error)
 }
 
 fn over() -> io::Error {

@@ -174,7 +174,7 @@ impl Source {
         if matches!(self.kind, Kind::None) {
             return Ok(GivenSource::Missing);
         }
-        Ok(match self.length().map_err(|error| broken(&error))? {
+        Ok(match self.length().map_err(broken)? {
             None => GivenSource::Unknown,
             Some(length) if self.is_rewindable() => GivenSource::Known(length),
             Some(length) => GivenSource::Once(length),
@@ -195,7 +195,7 @@ impl Source {
             (None, Kind::File(_)) => Arc::new(OnePass::new(Hashers::default())),
             _ => return Ok(None),
         };
-        let length = self.length().map_err(|error| broken(&error))?;
+        let length = self.length().map_err(broken)?;
         Ok(Some(pass.begin(length, memory)))
     }
 
@@ -261,7 +261,7 @@ impl Source {
                 Some(length) => Err(beyond(length)),
                 None => Ok(Pieces::of(Inner::File(Pages::new(Arc::clone(disk), range, whole)))),
             },
-            Kind::Unreadable(error) => Err(broken(error)),
+            Kind::Unreadable(error) => Err(broken(copy(error))),
             Kind::Pipe(pipe) if pipe.is_spooled() => {
                 Ok(Pieces::of(Inner::Spool { pipe: Arc::clone(pipe), left: range }))
             }
@@ -292,9 +292,7 @@ impl Source {
         match &self.kind {
             Kind::Pipe(pipe) => pipe.open(self.tap.clone()).map(Spooling::Pipe),
             _ => {
-                let length = self.length().map_err(|error| {
-                    ExchangeError::new(ExchangeErrorKind::Source, error.to_string())
-                })?;
+                let length = self.length().map_err(broken)?;
                 Ok(Spooling::Whole(length.unwrap_or_default()))
             }
         }
@@ -548,8 +546,8 @@ impl Fill {
     }
 }
 
-fn broken(error: &io::Error) -> ExchangeError {
-    ExchangeError::new(ExchangeErrorKind::Source, error.to_string())
+fn broken(error: io::Error) -> ExchangeError {
+    ExchangeError::of_io(ExchangeErrorKind::Source, error)
 }
 
 /// Copies an error.

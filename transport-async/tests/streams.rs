@@ -176,6 +176,15 @@ async fn no_more_is_read_than_the_machine_allows() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_fails_is_the_error_and_what_was_begun_is_cleaned_up() {
+    /// An error of the caller's.
+    #[derive(Debug)]
+    struct Torn(u8);
+    impl std::fmt::Display for Torn {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("the tape is torn")
+        }
+    }
+    impl std::error::Error for Torn {}
     struct Broken;
     impl AsyncRead for Broken {
         fn poll_read(
@@ -183,7 +192,7 @@ async fn a_stream_that_fails_is_the_error_and_what_was_begun_is_cleaned_up() {
             _: &mut Context<'_>,
             _: &mut ReadBuf<'_>,
         ) -> Poll<std::io::Result<()>> {
-            Poll::Ready(Err(std::io::Error::other("the tape is torn")))
+            Poll::Ready(Err(std::io::Error::other(Torn(7))))
         }
     }
     let (server, _) = store();
@@ -192,6 +201,9 @@ async fn a_stream_that_fails_is_the_error_and_what_was_begun_is_cleaned_up() {
         client(server.url()).run(machine).body(Source::stream(Broken)).send().await.unwrap_err();
     assert_eq!(error.exchange_error().unwrap().kind(), ExchangeErrorKind::Source);
     assert!(error.to_string().contains("the tape is torn"), "{error}");
+    let first: Option<&dyn std::error::Error> = Some(&error);
+    let mut chain = std::iter::successors(first, |error| error.source());
+    assert!(chain.any(|error| error.downcast_ref::<Torn>().is_some_and(|torn| torn.0 == 7)));
     assert!(
         matches!(methods(&server).as_slice(), [begin, end] if begin == "POST" && end == "DELETE")
     );

@@ -380,7 +380,7 @@ fn failed(detail: impl Into<String>) -> ExchangeError {
 }
 
 fn broken(error: io::Error) -> ExchangeError {
-    failed(error.to_string())
+    ExchangeError::of_io(ExchangeErrorKind::Sink, error)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -500,7 +500,7 @@ pub(crate) fn failed(detail: impl Into<String>) -> ExchangeError {
 
 /// The failure of a source that can't be read.
 pub(crate) fn broken(error: io::Error) -> ExchangeError {
-    failed(error.to_string())
+    ExchangeError::of_io(ExchangeErrorKind::Source, error)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -131,12 +131,31 @@ fn no_more_is_read_than_the_machine_allows() {
     assert!(most <= 300_000, "{most}");
 }
 
+/// An error of the caller's.
+#[derive(Debug)]
+struct Torn(u8);
+
+impl std::fmt::Display for Torn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the tape is torn")
+    }
+}
+
+impl std::error::Error for Torn {}
+
+/// Finds it among the sources of an error.
+fn torn(error: &apus_core::Error) -> Option<u8> {
+    let first: Option<&dyn std::error::Error> = Some(error);
+    let mut chain = std::iter::successors(first, |error| error.source());
+    chain.find_map(|error| error.downcast_ref::<Torn>()).map(|torn| torn.0)
+}
+
 #[test]
 fn a_stream_that_fails_ends_the_run_and_cleans_up() {
     struct Broken;
     impl Read for Broken {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            Err(io::Error::other("the tape is torn"))
+            Err(io::Error::other(Torn(7)))
         }
     }
     let server = store();
@@ -145,6 +164,10 @@ fn a_stream_that_fails_ends_the_run_and_cleans_up() {
     let error = client(server.base()).run(machine).body(source).send().unwrap_err();
     assert_eq!(cause(&error), Some(ExchangeErrorKind::Source), "{error}");
     assert!(error.to_string().contains("the tape is torn"), "{error}");
+    assert_eq!(torn(&error), Some(7));
+    let source = Source::reader(Cursor::new(vec![1; 10]).chain(Broken), 20);
+    let error = client(server.base()).call_from(Ask::put_source("/", 20), source).unwrap_err();
+    assert_eq!(torn(&error), Some(7), "{error}");
     // The server may see a broken-off request afterwards, because it uses another connection.
     assert!(server.seen().iter().any(|seen| seen.line == "DELETE /upload HTTP/1.1"));
 }

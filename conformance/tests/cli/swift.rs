@@ -86,3 +86,34 @@ fn locations_in_swift_are_migrated() {
     );
     ran.prints("\"line\":2").prints("elsewhere.example");
 }
+
+#[test]
+fn images_in_the_containers_of_a_seed_are_listed_without_their_segments() {
+    let model = OpenStackModel::new()
+        .with_container("glance", "images_0e")
+        .with_container("glance", "images_4f")
+        .with_container("glance", "images_4f5")
+        .with_container("glance", "images_segments");
+    let cloud = EmbeddedOpenStack::start(model).unwrap();
+    let program = Program::new().with_swift("cold", &cloud, "images");
+    let conf = program.path("glance-api.conf");
+    let text = fs::read_to_string(&conf).unwrap();
+    fs::write(&conf, text + "swift_store_multiple_containers_seed = 2\n").unwrap();
+    for id in ["0e0b3f0c", "4f11", "4f22"] {
+        program.run_with(&["put", "-", "--id", id], b"12345").ends(0);
+    }
+    // As glance_store names them.
+    for name in ["4f22-00001", "4f22-00002"] {
+        let body = vec![1; 10].into();
+        cloud.model().put_foreign("glance", "images_4f", name, body);
+    }
+    cloud.model().put_foreign("glance", "images_segments", "other", vec![1].into());
+    let names = |arguments: &[&str]| -> Vec<String> {
+        let listed = program.json(arguments);
+        listed.iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&["ls"]), ["0e0b3f0c", "4f11", "4f22"]);
+    assert_eq!(names(&["ls", "4"]), ["4f11", "4f22"]);
+    assert_eq!(names(&["ls", "4f2"]), ["4f22"]);
+    assert!(names(&["ls", "77"]).is_empty());
+}

@@ -1,5 +1,7 @@
 //! Which endpoint of a catalogue is used.
 
+use std::collections::BTreeSet;
+
 use crate::base_url::BaseUrl;
 use crate::error::{Error, Kind};
 use crate::keystone::{
@@ -70,7 +72,11 @@ impl EndpointFilter {
         }
         match catalogue.find(self) {
             Some(endpoint) => address(&endpoint.url, &what),
-            None => Err(none(format!("the catalogue has no {}", self.describe()))),
+            None => Err(none(format!(
+                "the catalogue has no {}: it has {}",
+                self.describe(),
+                catalogue.offered(self)
+            ))),
         }
     }
 
@@ -122,6 +128,34 @@ impl Catalogue {
         types.find_map(|wanted| self.find_of(&canonical(wanted), filter))
     }
 
+    /// Returns in one line what the catalogue has of a service, or which services it has.
+    fn offered(&self, filter: &EndpointFilter) -> String {
+        let listed = |all: BTreeSet<String>, what: &str| {
+            let more = all.len().saturating_sub(MOST_TOLD);
+            let told: Vec<String> = all.into_iter().take(MOST_TOLD).collect();
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("{what}{}{more}", told.join(", "))
+        };
+        let types: Vec<String> = std::iter::once(&filter.service_type)
+            .chain(&filter.aliases)
+            .map(|wanted| canonical(wanted))
+            .collect();
+        let services = self.services.iter();
+        let ours = services.filter(|service| types.contains(&canonical(&service.service_type)));
+        let endpoints = ours.flat_map(|service| &service.endpoints).filter(|it| !it.url.is_empty());
+        let endpoints: BTreeSet<String> = endpoints
+            .map(|it| match &it.region {
+                Some(region) => format!("{} in region {region:?}", it.interface.as_str()),
+                None => format!("{} in no region", it.interface.as_str()),
+            })
+            .collect();
+        if !endpoints.is_empty() {
+            return listed(endpoints, "");
+        }
+        let services = self.services.iter().map(|it| format!("{:?}", it.service_type));
+        listed(services.collect(), "only the services ")
+    }
+
     fn find_of(&self, service_type: &str, filter: &EndpointFilter) -> Option<&Endpoint> {
         let endpoints: Vec<&Endpoint> = self
             .services
@@ -143,6 +177,9 @@ impl Catalogue {
 fn canonical(service_type: &str) -> String {
     service_type.replace('_', "-").to_lowercase()
 }
+
+/// How many endpoints or services an error lists.
+const MOST_TOLD: usize = 12;
 
 fn none(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::auth(what).with_hint("an endpoint override goes before the catalogue")
@@ -245,7 +282,8 @@ mod tests {
         assert_eq!(with(&[Interface::Admin, Interface::Public], None), "http://admin/v1");
         assert_eq!(with(&[Interface::Public, Interface::Internal], Some("one")), "http://in/v1/A");
         assert_eq!(with(&[], None), "http://in/v1/A");
-        let none = "the catalogue has no public endpoint of object-store in region \"one\"";
+        let none = "the catalogue has no public endpoint of object-store in region \"one\": it has \
+                    admin in region \"one\", internal in region \"one\", public in region \"two\"";
         assert_eq!(with(&[Interface::Public], Some("one")), none);
     }
 
@@ -260,7 +298,11 @@ mod tests {
         };
         assert_eq!(with("block-storage", &["volumev3", "volume"]), "http://c/v3");
         assert_eq!(with("object_store", &["volumev3"]), "http://two/v1/A");
-        assert_eq!(with("image", &[]), "the catalogue has no public endpoint of image");
+        assert_eq!(
+            with("image", &[]),
+            "the catalogue has no public endpoint of image: it has only the services \"identity\", \
+             \"object-store\", \"volumev3\""
+        );
     }
 
     #[test]

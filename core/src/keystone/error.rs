@@ -1,7 +1,7 @@
 //! Keystone's refusals, and what they mean for another attempt.
 
 use http::StatusCode;
-use http::header::HeaderName;
+use http::header::{HeaderName, LOCATION};
 use serde_json::Value;
 
 use crate::error::{Error, Kind};
@@ -24,7 +24,17 @@ pub(super) fn success(reply: &Reply) -> Result<(), Error> {
 pub(super) fn refusal(reply: &Reply) -> Error {
     let document: Option<Value> = serde_json::from_slice(&reply.body).ok();
     let text = |name| Some(document.as_ref()?.get("error")?.get(name)?.as_str()?.to_owned());
-    let error = Error::refused(reply.status(), text("title"), text("message"));
+    let location = reply.header(&LOCATION).filter(|_| reply.status().is_redirection());
+    let location = location.map(shown);
+    let message = match &location {
+        Some(location) => Some(format!("it redirects to {location:?}")),
+        None => text("message"),
+    };
+    let error = Error::refused(reply.status(), text("title"), message);
+    let error = match location {
+        Some(_) => error.with_hint("set the auth URL to the one at that place, if it is trusted"),
+        None => error,
+    };
     named(error, reply).with_retry_after(reply.retry_after())
 }
 
@@ -56,6 +66,19 @@ pub(super) fn judge_status(error: &Error) -> RetryDecision {
         429 => RetryDecision::Throttled,
         408 | 500 | 502 | 503 | 504 => RetryDecision::Transient,
         _ => RetryDecision::Final,
+    }
+}
+
+/// Returns a URL without what may be secret in it: a user and a query.
+fn shown(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    match url.split_once("//") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            format!("{scheme}//{host}{path}")
+        }
+        None => url.to_owned(),
     }
 }
 

@@ -32,6 +32,10 @@ pub struct Login {
     discovering: bool,
     /// The trust of the last request for a token.
     asked: Option<String>,
+    /// The target of the last request, after the URL that it is relative to.
+    target: String,
+    /// How many redirects the present renewal has followed.
+    redirects: usize,
 }
 
 impl Login {
@@ -56,6 +60,8 @@ impl Login {
             timeouts: Timeouts::default(),
             discovering: false,
             asked: None,
+            target: String::new(),
+            redirects: 0,
         })
     }
 
@@ -87,6 +93,54 @@ impl Login {
             identity => v3::draft(base, identity, &scope, self.nocatalog)?,
         };
         draft.timeouts = self.timeouts;
+        let target = draft.target().strip_prefix(base.path()).unwrap_or_default();
+        let target = target.split('?').next().unwrap_or_default().trim_end_matches('/');
+        self.target = target.to_owned();
+        Ok(Sourced::Ask(draft))
+    }
+
+    /// Follows a redirect as keystoneauth does, with the same method and body, but to no other host:
+    /// the request holds a password. Keystone is at the new place from then on.
+    fn redirected(&mut self, reply: &Reply) -> Result<Sourced, Error> {
+        let refusal = error::refusal(reply);
+        let Some(location) = reply.header(&http::header::LOCATION) else { return Err(refusal) };
+        let asked = match self.discovering {
+            true => self.auth.clone(),
+            false => self.identity_address().cloned().unwrap_or_else(|| self.auth.clone()),
+        };
+        let path = location.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+        let url = match path.starts_with('/') && !path.starts_with("//") {
+            true => format!("{}{path}", asked.origin()),
+            false => path.to_owned(),
+        };
+        let base = url.strip_suffix(&self.target).unwrap_or(&url);
+        let is_same = |to: &BaseUrl| {
+            let is_upgrade = to.is_tls() && !asked.is_tls();
+            let has_port = to.port_or_default() == asked.port_or_default();
+            to.host().eq_ignore_ascii_case(asked.host())
+                && (is_upgrade || (to.is_tls() == asked.is_tls() && has_port))
+        };
+        let to = BaseUrl::parse_as(base, "the Location").ok().filter(is_same);
+        let fits = url.ends_with(&self.target);
+        let Some(to) = to.filter(|_| fits && self.redirects < MOST_REDIRECTS) else {
+            return Err(refusal);
+        };
+        self.redirects += 1;
+        if self.discovering {
+            self.usual = discovery::usual(&to);
+            self.auth = to;
+            return self.discover();
+        }
+        self.usual = to.clone();
+        self.versioned = Some(to.clone());
+        self.authenticate(&to)
+    }
+
+    fn discover(&mut self) -> Result<Sourced, Error> {
+        let mut draft = discovery::draft(&self.auth)?;
+        draft.timeouts = self.timeouts;
+        self.target = String::new();
+        self.discovering = true;
         Ok(Sourced::Ask(draft))
     }
 
@@ -118,16 +172,17 @@ impl TokenSource for Login {
             return Err(no_trust());
         }
         self.discovering = false;
+        self.redirects = 0;
         if let Some(base) = self.versioned.clone() {
             return self.authenticate(&base);
         }
-        let mut draft = discovery::draft(&self.auth)?;
-        draft.timeouts = self.timeouts;
-        self.discovering = true;
-        Ok(Sourced::Ask(draft))
+        self.discover()
     }
 
     fn answered(&mut self, reply: &Reply) -> Result<Sourced, Error> {
+        if matches!(reply.status().as_u16(), 301 | 302 | 303 | 305 | 307 | 308) {
+            return self.redirected(reply);
+        }
         if self.discovering {
             return self.discovered(discovery::v3(&self.auth, reply)?);
         }
@@ -162,6 +217,9 @@ impl TokenSource for Login {
         self.versioned.as_ref().or(Some(&self.usual))
     }
 }
+
+/// As in keystoneauth.
+const MOST_REDIRECTS: usize = 30;
 
 /// Returns the id of the trust that a token was issued for.
 fn trust(token: &Token) -> Option<&str> {

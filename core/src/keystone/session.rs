@@ -355,7 +355,10 @@ impl Authenticator for Session {
     /// sealed with. If there is a newer token, the request is sent again with it; if not, the token
     /// is renewed. A second 401, of a request that was sent again with a new token, says nothing
     /// about the token, which other requests may still use.
-    fn judge(&mut self, _: Now, done: &Completion) -> AuthOutcome {
+    ///
+    /// Ceph's gateway says 403 where a token has expired: so does a 403 count while the token has
+    /// expired, or is about to by the server's clock.
+    fn judge(&mut self, now: Now, done: &Completion) -> AuthOutcome {
         let Ok(reply) = done.outcome() else { return AuthOutcome::Accepted };
         if !matches!(done.draft().sealing, Sealing::Token(_) | Sealing::TokenAsSubject) {
             return AuthOutcome::Accepted;
@@ -364,7 +367,9 @@ impl Authenticator for Session {
         if present {
             self.user.learn(done, reply);
         }
+        let is_over = || self.user.remaining(now).is_some_and(|left| left <= ABOUT_TO_EXPIRE);
         let refused = reply.status() == StatusCode::UNAUTHORIZED
+            || (reply.status() == StatusCode::FORBIDDEN && (!present || is_over()))
             || done.draft().tells_refusal.is_some_and(|tells| tells(reply));
         if !refused {
             return AuthOutcome::Accepted;
@@ -442,4 +447,6 @@ fn joined(user: u64, service: u64) -> u64 {
 const SERVICE_TOKEN: HeaderName = HeaderName::from_static("x-service-token");
 /// The operation of a service token's renewal: its completion is recognized by this name.
 const SERVICE: &str = "AuthenticateService";
+/// A token with less time left may have expired by the server's clock.
+const ABOUT_TO_EXPIRE: Duration = Duration::from_secs(10);
 const LOW: u64 = u32::MAX as u64;

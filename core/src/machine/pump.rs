@@ -20,7 +20,7 @@ use crate::credentials::Credentials;
 use crate::error::{Error, ExchangeError};
 use crate::http::{Completion, Draft, Exchange, Opened, Sealing, Sent, Ticket};
 use crate::machine::rate_limit::{Admit, Line, RateLimits};
-use crate::now::{Now, Wait};
+use crate::now::{Now, Wait, WaitReason};
 use crate::sign::{Keys, Presigned};
 use crate::waiters::Positions;
 
@@ -97,6 +97,8 @@ pub struct Pump<M: Machine> {
     parked: VecDeque<Box<Draft>>,
     flying: Vec<InFlight>,
     last: Option<Now>,
+    /// The end of the last wait that was reported.
+    told: Duration,
     /// The result of the machine, kept while a renewal is in flight that others may wait for.
     result: Option<Result<M::Output, Error>>,
 }
@@ -127,6 +129,7 @@ impl<M: Machine> Pump<M> {
             parked: VecDeque::new(),
             flying: Vec::new(),
             last: None,
+            told: Duration::ZERO,
             result: None,
         }
     }
@@ -174,6 +177,13 @@ impl<M: Machine> Pump<M> {
     /// Returns what to do next. Call again until the result is not [`Turn::Launch`].
     pub fn turn(&mut self, now: Now) -> Turn<M::Output> {
         let turn = self.next(now);
+        if let Turn::Park(Some(Wait { until, reason })) = &turn {
+            let length = until.saturating_sub(now.tick);
+            if length > LONG && *until != self.told {
+                self.told = *until;
+                self.tell(now, &Event::Waiting { reason: *reason, length });
+            }
+        }
         // Only a pump with a request to send keeps its place.
         let waits = matches!(turn, Turn::Park(_)) && !self.parked.is_empty();
         if !waits || self.line == Line::Held {
@@ -457,6 +467,9 @@ fn tell_notices(
     }
 }
 
+/// Longer waits are reported.
+const LONG: Duration = Duration::from_secs(2);
+
 fn is_throttled(status: StatusCode) -> bool {
     matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
 }
@@ -506,6 +519,13 @@ pub enum Event<'a> {
         /// How many exchanges wait for a place, this one included; 0 if the exchange waits for the
         /// limit of requests per second.
         waiting: usize,
+    },
+    /// The run waits for more than 2 s before it does something else. Reported once for each wait.
+    Waiting {
+        /// The reason.
+        reason: WaitReason,
+        /// The length of the wait.
+        length: Duration,
     },
     /// An exchange ended.
     Ended {

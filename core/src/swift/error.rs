@@ -67,6 +67,13 @@ pub(super) fn broken(reply: &Reply, what: impl Into<std::borrow::Cow<'static, st
     named(Error::invalid_response(what).with_status(reply.status()), reply)
 }
 
+/// Returns the error of a success that is not valid and arrived whole: it would arrive so again.
+pub(super) fn misread(reply: &Reply, what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    let is_whole = reply.cut.is_none() && !reply.unproven;
+    let error = broken(reply, what);
+    if is_whole { error.recurring(true) } else { error }
+}
+
 /// Adds the ids in the response's head to the error.
 pub(super) fn named(error: Error, reply: &Reply) -> Error {
     let head = Headers(&reply.head.headers);
@@ -110,6 +117,12 @@ fn unescape(text: &str) -> String {
 
 /// Decides what follows a refusal or an invalid response.
 pub(super) fn judge(error: &Error, idempotency: Idempotency) -> RetryDecision {
+    match error.recurs() {
+        Some(true) => return RetryDecision::Final,
+        // More slowly: what has to change does so within seconds.
+        Some(false) => return RetryDecision::Throttled,
+        None => {}
+    }
     if error.kind() == Kind::InvalidResponse {
         // A success that can't be read, or a response that is not Swift's. What it reports as done
         // is not done again.

@@ -1,7 +1,5 @@
 //! Parts that the listings of accounts and of containers share.
 
-use std::fmt;
-
 use bytes::Bytes;
 use http::StatusCode;
 use serde::Deserialize;
@@ -9,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 use crate::http::{Draft, Incoming, Reply};
+use crate::now::Timestamp;
 use crate::swift::error;
 use crate::swift::request::{Members, Request};
 use crate::swift::service::Service;
@@ -75,47 +74,104 @@ pub(super) fn entries<T: DeserializeOwned>(reply: &Reply) -> Result<Vec<T>, Erro
         reply.proven().map_err(|error| error::named(error, reply))?;
         return Ok(Vec::new());
     }
-    serde_json::from_slice(&reply.body)
-        .map_err(|why| error::broken(reply, format!("the listing is not valid JSON: {why}")))
+    let read = serde_json::from_slice(&reply.body);
+    read.or_else(|why| serde_json::from_slice(&with_whole_characters(&reply.body)).map_err(|_| why))
+        .map_err(|why| error::misread(reply, format!("the listing is not valid JSON: {why}")))
 }
 
 /// Returns the error of an entry without a name.
 pub(super) fn unnamed(reply: &Reply, at: usize) -> Error {
-    error::broken(reply, format!("entry {at} of the listing has no name"))
+    error::misread(reply, format!("entry {at} of the listing has no name"))
 }
 
 fn is_blank(body: &Bytes) -> bool {
     body.iter().all(u8::is_ascii_whitespace)
 }
 
-/// A number, which some servers write as text.
+/// A field that is not required: absent where its value is not of the type.
+#[derive(Debug)]
+pub(super) struct Lenient<T>(pub(super) Option<T>);
+
+impl<T> Default for Lenient<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Lenient<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        Ok(Self(serde_json::from_value(value).ok()))
+    }
+}
+
+/// A number, which some servers write as text or with a fraction of 0.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Number(pub(super) u64);
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-
-        impl serde::de::Visitor<'_> for Visitor {
-            type Value = Number;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number that is not negative")
+        let found = match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::String(text) => text.trim().parse().ok(),
+            serde_json::Value::Number(number) => {
+                let whole = |number: &f64| number.fract() == 0.0 && (0.0..EXACT).contains(number);
+                let whole = number.as_f64().filter(whole).map(|number| number as u64);
+                number.as_u64().or(whole)
             }
-
-            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Number, E> {
-                Ok(Number(number))
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Number, E> {
-                let number = text.trim().parse().map(Number);
-                number.map_err(|_| E::invalid_value(serde::de::Unexpected::Str(text), &self))
-            }
-        }
-
-        deserializer.deserialize_any(Visitor)
+            _ => None,
+        };
+        found.map(Self).ok_or_else(|| serde::de::Error::custom("expected a number"))
     }
 }
 
+/// A time: ISO 8601, as in a header, or in seconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment(pub(super) Timestamp);
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let seconds = |seconds: f64| {
+            let is_time = seconds.is_finite() && seconds >= 0.0;
+            is_time.then(|| Timestamp::from_unix(seconds as i64))
+        };
+        let found = match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::String(text) => Timestamp::parse_iso8601(&text)
+                .or_else(|| Timestamp::parse_http(&text))
+                .or_else(|| text.trim().parse().ok().and_then(seconds)),
+            serde_json::Value::Number(number) => number.as_f64().and_then(seconds),
+            _ => None,
+        };
+        found.map(Self).ok_or_else(|| serde::de::Error::custom("expected a time"))
+    }
+}
+
+/// Replaces escapes of half a character (`\ud800` without its other half) by U+FFFD. Names of Swift
+/// may have them, and no text of Rust's can.
+fn with_whole_characters(body: &[u8]) -> Vec<u8> {
+    let half = |at: usize| {
+        let escape = body.get(at..at + 6)?;
+        let digits = std::str::from_utf8(escape.strip_prefix(b"\\u")?).ok()?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let (mut out, mut at) = (Vec::with_capacity(body.len()), 0);
+    while let Some(byte) = body.get(at) {
+        let length = match (half(at), half(at + 6)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 12,
+            (Some(0xD800..=0xDFFF), _) => {
+                out.extend(br"\ufffd");
+                at += 6;
+                continue;
+            }
+            _ if *byte == b'\\' => 2,
+            _ => 1,
+        };
+        out.extend(body.iter().skip(at).take(length));
+        at += length;
+    }
+    out
+}
+
+/// Integers below are exact in an `f64`.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 /// The most bytes of a page: 10,000 names of 1,024 bytes, each of which takes up to six in JSON.
 const LONGEST_LISTING: usize = 64 << 20;

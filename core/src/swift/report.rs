@@ -142,6 +142,33 @@ impl Report {
         }
     }
 
+    /// As [`success`](Self::success), for a manifest: some reasons of a refusal pass.
+    pub(super) fn settled(&self, reply: &Reply) -> Result<(), Error> {
+        match self.status {
+            Some(status) if !status.is_success() && !self.is_unauthorized() => {
+                Err(self.refusal(reply, status))
+            }
+            _ => self.success(reply),
+        }
+    }
+
+    /// Returns the refusal of a manifest. One whose segments are just not found, are being written
+    /// or are on a server that fails may be accepted later: Swift looks for a segment on few of the
+    /// servers that may have it.
+    pub(super) fn refusal(&self, reply: &Reply, status: StatusCode) -> Error {
+        let passes = |failed: &Failed| {
+            failed.status().is_some_and(
+                |status| matches!(status.as_u16(), 404 | 408 | 409 | 429 | 498..=506 | 508..),
+            )
+        };
+        let error = error::told(reply, status, self.message());
+        let is_refused = status.is_client_error();
+        match is_refused && !self.errors.is_empty() && self.errors.iter().all(passes) {
+            true => error.recurring(false),
+            false => error,
+        }
+    }
+
     /// Returns what failed, in one line.
     pub(super) fn message(&self) -> Option<String> {
         let told = self.errors.iter().take(MOST_TOLD);

@@ -481,7 +481,8 @@ fn a_region_without_an_object_store_is_told_before_anything_is_sent() {
     let auth = Auth::new(session("demo", Scope::Unstated, interval(60)).with_endpoint(filter));
     let mut world = World::new(living(300), vec![Puts::new(1, 1)], &[auth]);
     let error = world.run().remove(0).unwrap().unwrap_err();
-    let what = "the catalogue has no public endpoint of object-store in region \"Elsewhere\"";
+    let what = "the catalogue has no public endpoint of object-store in region \"Elsewhere\": it has \
+                public in region \"RegionOne\"";
     assert_eq!((error.kind(), error.message()), (Kind::Auth, what));
     assert_eq!(world.cloud.count("PUT"), 0);
 }

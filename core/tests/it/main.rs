@@ -52,6 +52,8 @@ mod lost_answers;
 #[cfg(feature = "store")]
 mod needs;
 #[cfg(feature = "swift")]
+mod openstack_answers;
+#[cfg(feature = "swift")]
 mod plain_endpoint;
 mod proxy;
 mod pump;

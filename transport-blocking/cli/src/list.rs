@@ -3,6 +3,7 @@
 use apus_core::location::{S3Location, SwiftLocation};
 use apus_core::s3;
 use apus_core::store::StoreBackend;
+use apus_core::store::config::SwiftOptions;
 use apus_core::swift;
 use serde_json::json;
 
@@ -25,7 +26,7 @@ pub(crate) fn ls(stage: &Stage, prefix: Option<&str>) -> Result<Exit, Failure> {
         }
         StoreBackend::Swift(store) => {
             let account = open.account(store)?;
-            list_container(stage.output, &account, &store.options().swift_store_container, prefix)?;
+            list_containers(stage.output, &account, store.options(), prefix)?;
         }
         _ => return Err(Failure::usage("listing is not supported for this kind of backend")),
     }
@@ -58,6 +59,33 @@ fn list_v1(output: Output, bucket: &Bucket, prefix: Option<&str>) -> Result<(), 
     }
 }
 
+/// Lists the container of the backend, or those of its seed.
+fn list_containers(
+    output: Output,
+    account: &Account,
+    options: &SwiftOptions,
+    prefix: Option<&str>,
+) -> Result<(), Failure> {
+    if options.swift_store_multiple_containers_seed == 0 {
+        return list_container(output, account, &options.swift_store_container, prefix);
+    }
+    // The first digits of an id are in the name of its container.
+    let common = options.container(prefix.unwrap_or_default());
+    let mut list = swift::GetAccount::new();
+    list.prefix = Some(common);
+    loop {
+        let page = account.call(list.clone())?;
+        let seeded = page.containers.iter().filter(|one| options.is_of_seed(&one.name));
+        for container in seeded {
+            list_container(output, account, &container.name, prefix)?;
+        }
+        match list.next(&page)? {
+            Some(next) => list = next,
+            None => return Ok(()),
+        }
+    }
+}
+
 fn list_container(
     output: Output,
     account: &Account,
@@ -66,9 +94,13 @@ fn list_container(
 ) -> Result<(), Failure> {
     let mut list = swift::GetContainer::new(container);
     list.prefix = prefix.map(str::to_owned);
+    let mut whole = Vec::new();
     loop {
         let page = account.call(list.clone())?;
         for object in page.objects() {
+            if is_segment(&mut whole, &object.name) {
+                continue;
+            }
             tell(output, &object.name, object.bytes, object.last_modified.map(|at| at.iso8601()))?;
         }
         match list.next(&page)? {
@@ -76,6 +108,29 @@ fn list_container(
             None => return Ok(()),
         }
     }
+}
+
+/// Returns whether a name is that of a segment of an object that was listed before it, as apus or
+/// glance_store names segments in the container of their object. `whole` has the listed names that
+/// begin the present one.
+fn is_segment(whole: &mut Vec<String>, name: &str) -> bool {
+    while whole.last().is_some_and(|before| !name.starts_with(before.as_str())) {
+        whole.pop();
+    }
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_of = |object: &String| {
+        let rest = name.strip_prefix(object.as_str()).unwrap_or_default();
+        let theirs = rest.strip_prefix('-').is_some_and(|rest| rest.len() == 5 && digits(rest));
+        let ours = rest.strip_prefix('/').map(|rest| rest.split('/').collect::<Vec<_>>());
+        theirs
+            || ours
+                .is_some_and(|parts| parts.len() == 4 && parts.iter().skip(1).all(|it| digits(it)))
+    };
+    if whole.iter().any(is_of) {
+        return true;
+    }
+    whole.push(name.to_owned());
+    false
 }
 
 fn tell_s3(output: Output, object: &s3::Object) -> Result<(), Failure> {
@@ -144,4 +199,30 @@ pub(crate) fn stat(stage: &Stage, location: &str) -> Result<Exit, Failure> {
     }
     stage.output.result(&told, text.join("\n"))?;
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_of_listed_objects_are_known_by_their_names() {
+        let mut whole = Vec::new();
+        let shown: Vec<&str> = [
+            "a",
+            "a-00001",
+            "a-00002",
+            "a-1",
+            "a/x/20/5/00000001",
+            "a/x/20/5/y",
+            "ab",
+            "ab-00001",
+            "b-00001",
+            "b-00001-00001",
+        ]
+        .into_iter()
+        .filter(|name| !is_segment(&mut whole, name))
+        .collect();
+        assert_eq!(shown, ["a", "a-1", "a/x/20/5/y", "ab", "b-00001"]);
+    }
 }

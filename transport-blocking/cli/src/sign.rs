@@ -137,14 +137,8 @@ fn own_key(account: &Account, container: &str) -> Result<Secret, Failure> {
 
 /// Returns the best digest that the cluster accepts.
 fn digest(account: &Account) -> Digest {
-    let info = account.call(swift::GetInfo::new()).ok();
-    let takes = info.and_then(|info| info.temp_url).map(|limits| limits.allowed_digests);
-    match takes {
-        Some(digests) if digests.iter().any(|digest| digest == "sha256") => Digest::Sha256,
-        Some(digests) if digests.iter().any(|digest| digest == "sha512") => Digest::Sha512,
-        Some(digests) if digests.iter().any(|digest| digest == "sha1") => Digest::Sha1,
-        _ => Digest::Sha256,
-    }
+    let info = account.call(swift::GetInfo::new()).unwrap_or_default();
+    info.temp_url_digest().unwrap_or(Digest::Sha256)
 }
 
 /// Returns the location without credentials, and its backend.

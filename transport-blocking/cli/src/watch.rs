@@ -81,6 +81,9 @@ impl Observer for Watch {
             Event::Queued { operation, at_once, waiting } => self.tell(&format!(
                 "{operation}: waiting for a rate limit ({waiting} waiting, {at_once} at a time)"
             )),
+            Event::Waiting { reason, length } => {
+                self.tell(&format!("waiting for {:.1} s: {reason}", length.as_secs_f64()));
+            }
             Event::Noticed(notice) => self.tell(&told(notice)),
             _ => {}
         }

@@ -5,6 +5,7 @@
 //! | --- | --- | --- |
 //! | `attempt` | debug | `http.request.method`, `http.response.status_code`, `http.request.body.size`, `http.response.body.size`, `elapsed_ms`, `error.type` |
 //! | `queued` | debug | `at_once`, `waiting` |
+//! | `waiting` | info | `reason`, `length_ms` |
 //! | `credentials refused, sent again` | debug | |
 //! | `credentials renewed` | info | `generation`, `life_s` |
 //! | `trust created`, `trust revoked` | info | `trust.id` |
@@ -79,6 +80,9 @@ mod enabled {
                 }
                 Event::Replayed { operation } => {
                     debug!(rpc.method = operation, "credentials refused, sent again");
+                }
+                Event::Waiting { reason, length } => {
+                    info!(reason = %reason, length_ms = length.as_millis() as u64, "waiting");
                 }
                 Event::Noticed(notice) => emit(notice),
                 // `attempt` knows more of these; pieces of bodies are too many.

@@ -164,6 +164,45 @@ impl Configuration {
         Self::checked(plain, Mode::Multi, Vec::new())
     }
 
+    /// Makes the configuration of one backend of its options.
+    ///
+    /// ```
+    /// use apus_core::store::Stores;
+    /// use apus_core::store::config::{Backend, Configuration, S3Options};
+    /// # use std::collections::BTreeMap;
+    ///
+    /// let mut options = S3Options::default();
+    /// options.s3_store_host = Some("http://127.0.0.1:9000".to_owned());
+    /// options.s3_store_bucket = Some("images".to_owned());
+    /// options.s3_store_access_key = Some("AK".into());
+    /// options.s3_store_secret_key = Some("SK".into());
+    /// let configuration = Configuration::of_backend("fast", Backend::S3(options))?;
+    /// let stores = Stores::new(&configuration, &BTreeMap::new())?;
+    /// assert_eq!(stores.default_backend().unwrap().id(), "fast");
+    /// # Ok::<(), apus_core::store::config::ConfigErrors>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the options.
+    pub fn of_backend(id: impl Into<String>, backend: Backend) -> Result<Self, ConfigErrors> {
+        let id = id.into();
+        let mut errors = Vec::new();
+        let section = Section { name: &id, layers: Vec::new() };
+        match &backend {
+            Backend::S3(options) => options.check(&section, &mut errors),
+            Backend::Swift(options) => options.check(&section, &mut errors),
+        }
+        ConfigErrors::check(errors)?;
+        Ok(Self {
+            mode: Mode::Multi,
+            default: Some(id.clone()),
+            backends: BTreeMap::from([(id, backend)]),
+            others: BTreeMap::new(),
+            warnings: Vec::new(),
+        })
+    }
+
     /// Checks the configuration. Errors carry the warnings too: a misspelt option may be the cause
     /// of an error.
     fn checked(

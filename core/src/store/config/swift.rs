@@ -158,6 +158,20 @@ impl SwiftOptions {
         format!("{}_{}", self.swift_store_container, &id[..end.unwrap_or(id.len())])
     }
 
+    /// Returns whether a container is one of those that [`container`](Self::container) returns.
+    pub fn is_of_seed(&self, name: &str) -> bool {
+        let own = &*self.swift_store_container;
+        let rest = name.strip_prefix(own).and_then(|rest| rest.strip_prefix('_'));
+        match self.swift_store_multiple_containers_seed {
+            0 => name == own,
+            digits => rest.is_some_and(|rest| {
+                let dashes = rest.matches('-').count();
+                let counted = rest.chars().count() - dashes;
+                rest.to_lowercase() == rest && counted as u64 == digits && !rest.ends_with('-')
+            }),
+        }
+    }
+
     /// Returns the container of an image in multi-tenant mode, in the account of the uploading
     /// user.
     pub fn tenant_container(&self, image_id: &str) -> String {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::swift::account::AccountHead;
-use crate::swift::listing::{self, Number, Window};
+use crate::swift::listing::{self, Lenient, Moment, Number, Window};
 use crate::swift::operation::*;
 
 operation! {
@@ -89,10 +89,14 @@ pub struct ListedContainer {
 struct Written {
     name: Option<String>,
     subdir: Option<String>,
-    count: Option<Number>,
-    bytes: Option<Number>,
-    last_modified: Option<String>,
-    storage_policy: Option<String>,
+    #[serde(default)]
+    count: Lenient<Number>,
+    #[serde(default)]
+    bytes: Lenient<Number>,
+    #[serde(default)]
+    last_modified: Lenient<Moment>,
+    #[serde(default)]
+    storage_policy: Lenient<String>,
 }
 
 impl Operation for GetAccount {
@@ -115,12 +119,10 @@ impl Operation for GetAccount {
             match (entry.name, entry.subdir) {
                 (Some(name), _) => page.containers.push(ListedContainer {
                     name,
-                    count: entry.count.map(|Number(count)| count),
-                    bytes: entry.bytes.map(|Number(bytes)| bytes),
-                    last_modified: entry
-                        .last_modified
-                        .and_then(|text| Timestamp::parse_iso8601(&text)),
-                    storage_policy: entry.storage_policy,
+                    count: entry.count.0.map(|Number(count)| count),
+                    bytes: entry.bytes.0.map(|Number(bytes)| bytes),
+                    last_modified: entry.last_modified.0.map(|Moment(at)| at),
+                    storage_policy: entry.storage_policy.0,
                 }),
                 (None, Some(subdir)) => page.subdirs.push(subdir),
                 (None, None) => return Err(listing::unnamed(reply, at)),

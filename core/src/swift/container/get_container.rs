@@ -5,7 +5,7 @@ use std::io;
 use serde::Deserialize;
 
 use crate::swift::container::ContainerHead;
-use crate::swift::listing::{self, Number, Window};
+use crate::swift::listing::{self, Lenient, Moment, Number, Window};
 use crate::swift::operation::*;
 use crate::swift::types::ETag;
 
@@ -153,12 +153,18 @@ impl ListedObject {
 struct Written {
     name: Option<String>,
     subdir: Option<String>,
-    hash: Option<String>,
-    slo_etag: Option<String>,
-    bytes: Option<Number>,
-    content_type: Option<String>,
-    last_modified: Option<String>,
-    symlink_path: Option<String>,
+    #[serde(default)]
+    hash: Lenient<String>,
+    #[serde(default)]
+    slo_etag: Lenient<String>,
+    #[serde(default)]
+    bytes: Lenient<Number>,
+    #[serde(default)]
+    content_type: Lenient<String>,
+    #[serde(default)]
+    last_modified: Lenient<Moment>,
+    #[serde(default)]
+    symlink_path: Lenient<String>,
 }
 
 impl Written {
@@ -166,12 +172,12 @@ impl Written {
         let Some(name) = self.name else { return self.subdir.map(Entry::Subdir) };
         Some(Entry::Object(ListedObject {
             name,
-            hash: self.hash.map(ETag::from),
-            slo_etag: self.slo_etag.map(ETag::from),
-            bytes: self.bytes.map(|Number(bytes)| bytes),
-            content_type: self.content_type,
-            last_modified: self.last_modified.and_then(|text| Timestamp::parse_iso8601(&text)),
-            symlink_path: self.symlink_path,
+            hash: self.hash.0.map(ETag::from),
+            slo_etag: self.slo_etag.0.map(ETag::from),
+            bytes: self.bytes.0.map(|Number(bytes)| bytes),
+            content_type: self.content_type.0,
+            last_modified: self.last_modified.0.map(|Moment(at)| at),
+            symlink_path: self.symlink_path.0,
         }))
     }
 }

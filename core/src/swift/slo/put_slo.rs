@@ -94,7 +94,7 @@ impl Operation for PutSlo {
                 Some(report) if report.is_unauthorized() => {
                     error::told(reply, StatusCode::UNAUTHORIZED, report.message())
                 }
-                Some(report) => error::told(reply, reply.status(), report.message()),
+                Some(report) => report.refusal(reply, reply.status()),
                 None => error,
             });
         }
@@ -112,7 +112,7 @@ impl Operation for PutSlo {
             .ok_or_else(|| {
                 error::broken(reply, "the response does not state whether the manifest was stored")
             })?;
-        report.success(reply)?;
+        report.settled(reply)?;
         Ok(SloStored {
             etag: report.etag.unwrap_or(stored.etag),
             last_modified: report.last_modified.or(stored.last_modified),
