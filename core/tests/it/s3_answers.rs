@@ -255,6 +255,11 @@ fn small_documents() {
     let never = r#"<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"/>"#;
     let none = parse(&GetBucketVersioning::new("b"), never).unwrap();
     assert_eq!(none, BucketVersioning::default());
+    // moto 5.2.5, of a bucket whose versioning was never set.
+    let bare = r#"<GetBucketVersioningResponse xmlns="http://s3.amazonaws.com/doc/2006-03-01/"/>"#;
+    let none = parse(&GetBucketVersioning::new("b"), bare).unwrap();
+    assert_eq!(none, BucketVersioning::default());
+    parse(&GetBucketVersioning::new("b"), "<ListBucketResult/>").unwrap_err();
 
     let tags = "<Tagging><TagSet><Tag><Key>tag1</Key><Value/></Tag></TagSet></Tagging>";
     assert_eq!(parse(&GetBucketTagging::new("b"), tags).unwrap(), Tags::from_iter([("tag1", "")]));

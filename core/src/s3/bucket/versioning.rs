@@ -37,7 +37,10 @@ impl BucketVersioning {
     }
 
     fn read(reply: &Reply) -> Result<Self, Error> {
-        let document = error::document(reply, "VersioningConfiguration", &["Status"])?;
+        // moto names the root after the operation, also where it has no members.
+        let read = |root| error::document(reply, root, &["Status"]);
+        let document = read("VersioningConfiguration")
+            .or_else(|error| read("GetBucketVersioningResponse").map_err(|_| error))?;
         let root = document.root();
         Ok(Self { status: text(root, "Status"), mfa_delete: text(root, "MfaDelete") })
     }
