@@ -13,6 +13,7 @@
 //! requested, so that memory use does not grow with their number. Credentials are never reported.
 //! They are written in rows that keep them and, on request, as the old values of those that do not.
 
+mod others;
 mod places;
 mod row;
 mod rows;

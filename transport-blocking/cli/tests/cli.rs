@@ -216,6 +216,32 @@ not json hunter4
 "#;
 
 #[test]
+fn only_locations_of_known_stores_without_credentials_pass_as_those_of_others() {
+    let folder = Folder::new("others");
+    folder.write("a.conf", CONF);
+    let row = |(id, url): (usize, &&str)| serde_json::json!({"id": id, "url": url}).to_string();
+    let rows = |urls: &[&str]| urls.iter().enumerate().map(row).collect::<Vec<_>>().join("\n");
+    let good =
+        ["file:///a", "rbd://f/p/i/s", "cinder://a", "http://h/a@b", "vsphere://h/f?dsName=a"];
+    let bad = [
+        "",
+        " s3+https://AK:hunter2@objects.example:9000/gw/images/a",
+        "s3+htps://AK:hunter2@objects.example:9000/gw/images/a",
+        "http://user:hunter2@h/a",
+        "http://user:hunter/2@h/a",
+        "AK:hunter2@objects.example:9000/gw/images/a",
+    ];
+    folder.write("rows", &rows(&good));
+    let ran = folder.run(&["-c", "a.conf", "locations", "check", "rows"]).ends(0);
+    assert!(ran.err.contains("5 of other stores"), "{ran:?}");
+    folder.write("rows", &rows(&bad));
+    let ran = folder.run(&["-c", "a.conf", "locations", "check", "rows"]).ends(10);
+    assert!(ran.lines().iter().all(|line| line["outcome"] == "refused"), "{ran:?}");
+    assert!(ran.err.contains("0 of other stores") && ran.err.contains("6 refused"), "{ran:?}");
+    folder.run(&["-c", "a.conf", "locations", "migrate", "rows"]).ends(9);
+}
+
+#[test]
 fn locations_are_checked() {
     let folder = Folder::new("check");
     folder.write("a.conf", CONF).write("rows", ROWS);

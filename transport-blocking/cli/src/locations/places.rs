@@ -3,6 +3,7 @@
 use apus_core::store::config::Backend;
 use apus_core::store::{Migration, Refusal, S3Places, SwiftAuthorization, SwiftPlaces};
 
+use super::others;
 use crate::exit::Failure;
 use crate::settings::Sound;
 
@@ -16,7 +17,7 @@ pub(super) struct Places {
 pub(super) enum Verdict {
     /// Nothing: it is correct.
     Good,
-    /// Nothing: it belongs to another store.
+    /// Nothing: it belongs to a known store of another kind, and has no credentials.
     Other,
     /// Replace its URL and its `store`.
     Changed { url: String, store: String, credentials_found: bool },
@@ -63,7 +64,10 @@ impl Places {
                 Err(refusal) => refused(&refusal),
             };
         }
-        Verdict::Other
+        match others::problem(url) {
+            None => Verdict::Other,
+            Some(problem) => Verdict::Refused(problem.to_owned()),
+        }
     }
 }
 
