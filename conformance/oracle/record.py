@@ -20,6 +20,7 @@ FAMILIES = [
     "operations",
     "responses",
     "endpoints",
+    "host_regions",
     "presign",
     "keystone_auth",
     "keystone_catalog",

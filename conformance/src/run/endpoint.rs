@@ -1,4 +1,4 @@
-//! `s3-endpoint`.
+//! `s3-endpoint` and `s3-host-region`.
 
 use apus_core::contract::Operation;
 use apus_core::error::Error;
@@ -59,6 +59,32 @@ pub(super) fn endpoint(input: Fields, expect: Fields, check: &mut Check) -> Resu
 }
 
 /// Returns the URL, with the key if given, and the region and service of the signature.
+/// A host, and the region that requests to it are signed for.
+pub(super) fn host_region(
+    mut input: Fields,
+    expect: Fields,
+    check: &mut Check,
+) -> Result<(), String> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Expected {
+        region: Option<String>,
+    }
+    let host: String = input.required("host")?;
+    input.end()?;
+    let expected: Expected = expect.rest()?;
+    let url = BaseUrl::parse(&format!("https://{host}")).map_err(|error| error.to_string())?;
+    let region = url.aws_region();
+    if region != expected.region {
+        check.differs("region", format!("{:?}", expected.region), format!("{region:?}"));
+    }
+    let is_alike = expected.region.is_none_or(|region| url.is_in_partition_of(&region));
+    if !url.is_aws() || !is_alike {
+        check.differs("partition", "that of the region", "another, or none");
+    }
+    Ok(())
+}
+
 fn resolve(input: &Input) -> Result<(String, String, &'static str), Error> {
     let config = EndpointConfig {
         endpoint: input.endpoint.as_deref().map(BaseUrl::parse).transpose()?,

@@ -125,6 +125,7 @@ const SUITES: &[(&str, Suite)] = &[
     ("s3-response", s3::response),
     ("s3-presign", s3::presign),
     ("s3-endpoint", endpoint::endpoint),
+    ("s3-host-region", endpoint::host_region),
     ("s3-post-policy", post_policy::post_policy),
     ("location-s3", location::s3),
     ("location-swift", location::swift),

@@ -49,15 +49,21 @@ impl S3Scheme {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct S3Place {
     tls: bool,
+    /// Whether locations that say plain HTTP are in it too.
+    takes_plain: bool,
     place: Place,
     bucket: String,
 }
 
 impl S3Place {
     /// Creates the place of this bucket at this endpoint.
+    ///
+    /// Amazon's buckets are the same over http and https, and the old store wrote `s3://` for a host
+    /// without a scheme: such a location is in the place of an https endpoint of Amazon too.
     pub fn new(endpoint: &BaseUrl, bucket: impl Into<String>) -> Self {
         let place = Place::new(endpoint.host(), endpoint.port(), endpoint.path());
-        Self { tls: endpoint.is_tls(), place, bucket: bucket.into() }
+        let takes_plain = endpoint.is_tls() && endpoint.is_aws();
+        Self { tls: endpoint.is_tls(), takes_plain, place, bucket: bucket.into() }
     }
 
     /// Returns the location of this key in the bucket, as it is stored after an upload.
@@ -87,16 +93,31 @@ impl S3Place {
     /// Returns whether `location` is at the endpoint of the bucket: scheme class, host, port and
     /// prefix are equal.
     pub fn is_at(&self, location: &S3Location) -> bool {
-        self.tls == location.scheme.is_tls()
-            && self.place.is_host_of(&location.place, location.scheme.implied_port())
+        self.is_server_of(location.scheme, &location.place)
             && self.place.prefix() == location.place.prefix()
+    }
+
+    /// Returns whether `location` is at the host of the bucket, whatever its scheme and port.
+    pub(crate) fn has_host_of(&self, location: &S3Location) -> bool {
+        self.place.host().eq_ignore_ascii_case(location.place.host())
+    }
+
+    fn is_server_of(&self, scheme: S3Scheme, place: &Place) -> bool {
+        if self.tls == scheme.is_tls() {
+            return self.place.is_host_of(place, scheme.implied_port());
+        }
+        let is_implied = |place: &Place, scheme: S3Scheme| {
+            place.port().is_none_or(|port| port == scheme.implied_port())
+        };
+        self.takes_plain
+            && self.place.host().eq_ignore_ascii_case(place.host())
+            && is_implied(&self.place, S3Scheme::Https)
+            && is_implied(place, scheme)
     }
 
     /// Returns the key, if `reading` is in the bucket.
     fn key_of<'a>(&self, scheme: S3Scheme, reading: &Reading<'a>) -> Option<&'a str> {
-        if self.tls != scheme.is_tls()
-            || !self.place.is_host_of(&reading.place, scheme.implied_port())
-        {
+        if !self.is_server_of(scheme, &reading.place) {
             return None;
         }
         let key = self
@@ -171,6 +192,15 @@ impl S3Location {
             tail: reading.tail.to_owned(),
         };
         Ok((location, reading.credentials))
+    }
+
+    /// Returns the location with the scheme of the place that it is in, if that has TLS.
+    pub(crate) fn over_tls_of(self, place: &S3Place) -> Self {
+        if self.scheme.is_tls() || !place.tls {
+            return self;
+        }
+        let place = Place::new(self.place.host(), None, self.place.prefix());
+        Self { scheme: S3Scheme::Https, place, ..self }
     }
 
     /// Returns the scheme.
@@ -347,6 +377,21 @@ mod tests {
         ] {
             assert_eq!(read(text, &known), Ok(expect.map(str::to_owned)), "{text}");
         }
+        // At Amazon, a location that says plain HTTP is in the bucket as well.
+        let amazon = [place("https://s3.amazonaws.com", "b")];
+        for (text, host) in [
+            ("s3://K:S@s3.amazonaws.com/b/a/c", "s3.amazonaws.com"),
+            ("s3+http://K:S@S3.amazonaws.com:80/b/a/c", "S3.amazonaws.com:80"),
+            ("s3+https://K:S@s3.amazonaws.com:443/b/a/c", "s3.amazonaws.com:443"),
+        ] {
+            assert_eq!(read(text, &amazon), Ok([host, "b", "a/c", "K"].map(str::to_owned)));
+        }
+        for text in ["s3://K:S@s3.amazonaws.com:443/b/a/c", "s3://K:S@s3.amazonaws.com:8080/b/a/c"]
+        {
+            assert_eq!(read(text, &amazon), Err(Problem::Ambiguous), "{text}");
+        }
+        let plain = [place("http://s3.amazonaws.com", "b")];
+        assert_eq!(read("s3+https://s3.amazonaws.com/b/a/c", &plain), Err(Problem::Ambiguous));
         // A bucket that only begins with the name of the configured one does not match.
         assert_eq!(read("s3://host/b2/a/c", &known), Err(Problem::Ambiguous));
         assert_eq!(read("s3+https://host/b/a/c", &known), Err(Problem::Ambiguous));

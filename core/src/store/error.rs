@@ -70,7 +70,7 @@ impl StoreError {
 
     /// An S3 location is not used.
     pub(super) fn of_s3_location(refusal: Refusal) -> Self {
-        let is_foreign = matches!(refusal, Refusal::Foreign { .. });
+        let is_foreign = matches!(refusal, Refusal::Foreign { .. } | Refusal::Elsewhere { .. });
         let Self(mut facts) = refusal.into();
         if is_foreign {
             facts.error = facts.error.with_hint(
@@ -234,7 +234,9 @@ impl From<Refusal> for StoreError {
     /// `BadStoreUri`. One in the bucket of no backend or of several is an `UnknownStore`.
     fn from(refusal: Refusal) -> Self {
         let kind = match refusal {
-            Refusal::Bad(_) | Refusal::Foreign { .. } => StoreErrorKind::BadStoreUri,
+            Refusal::Bad(_) | Refusal::Foreign { .. } | Refusal::Elsewhere { .. } => {
+                StoreErrorKind::BadStoreUri
+            }
             Refusal::Ambiguous { .. } | Refusal::NoBackend { .. } => StoreErrorKind::UnknownStore,
         };
         Self::of_kind(kind, refusal.into())

@@ -210,6 +210,9 @@ fn everything_that_is_wrong_is_told_at_once() {
 fn a_host_without_a_scheme_is_encrypted_at_amazon() {
     for (host, endpoint, region) in [
         ("s3.amazonaws.com", "https://s3.amazonaws.com", "us-east-1"),
+        ("s3.amazonaws.com:80/", "https://s3.amazonaws.com", "us-east-1"),
+        ("s3.amazonaws.com:443", "https://s3.amazonaws.com:443", "us-east-1"),
+        ("http://s3.amazonaws.com:80", "http://s3.amazonaws.com:80", "us-east-1"),
         ("s3-eu-west-1.amazonaws.com", "https://s3-eu-west-1.amazonaws.com", "eu-west-1"),
         ("s3.eu-west-1.amazonaws.com", "https://s3.eu-west-1.amazonaws.com", "eu-west-1"),
         (

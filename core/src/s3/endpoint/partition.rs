@@ -7,6 +7,8 @@ use crate::base_url::BaseUrl;
 pub(super) struct Partition {
     pub(super) name: &'static str,
     pub(super) dns_suffix: &'static str,
+    /// The suffix of hosts that have IPv6 addresses too.
+    dual_stack_dns_suffix: &'static str,
     /// The prefix of its regions; an area and a number follow.
     prefix: &'static str,
     /// The name of the partition's own pseudo region.
@@ -26,9 +28,16 @@ impl Partition {
 
 /// Returns whether a host is one of AWS's, in any partition.
 pub(super) fn is_aws_host(host: &str) -> bool {
+    split_suffix(host).is_some()
+}
+
+/// Returns the labels of an AWS host before its suffix, and the suffix.
+fn split_suffix(host: &str) -> Option<(&str, &'static str)> {
     let host = host.strip_suffix('.').unwrap_or(host);
-    SUFFIXES.iter().any(|suffix| {
-        host.strip_suffix(suffix).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    let suffixes = std::iter::once(&AWS).chain(&OTHERS);
+    suffixes.flat_map(|known| [known.dns_suffix, known.dual_stack_dns_suffix]).find_map(|suffix| {
+        let before = host.strip_suffix(suffix)?;
+        Some((before.strip_suffix('.').or(before.is_empty().then_some(""))?, suffix))
     })
 }
 
@@ -50,63 +59,64 @@ fn is_area_and_number(text: &str) -> bool {
 /// The pseudo region of endpoints without a region.
 pub(super) const GLOBAL: &str = "aws-global";
 
-const AWS: Partition =
-    Partition { name: "aws", dns_suffix: "amazonaws.com", prefix: "", global: GLOBAL };
+const AWS: Partition = Partition {
+    name: "aws",
+    dns_suffix: "amazonaws.com",
+    dual_stack_dns_suffix: "api.aws",
+    prefix: "",
+    global: GLOBAL,
+};
 
 const OTHERS: [Partition; 7] = [
     Partition {
         name: "aws-cn",
         dns_suffix: "amazonaws.com.cn",
+        dual_stack_dns_suffix: "api.amazonwebservices.com.cn",
         prefix: "cn-",
         global: "aws-cn-global",
     },
     Partition {
         name: "aws-eusc",
         dns_suffix: "amazonaws.eu",
+        dual_stack_dns_suffix: "api.amazonwebservices.eu",
         prefix: "eusc-de-",
         global: "aws-eusc-global",
     },
     Partition {
         name: "aws-iso",
         dns_suffix: "c2s.ic.gov",
+        dual_stack_dns_suffix: "api.aws.ic.gov",
         prefix: "us-iso-",
         global: "aws-iso-global",
     },
     Partition {
         name: "aws-iso-b",
         dns_suffix: "sc2s.sgov.gov",
+        dual_stack_dns_suffix: "api.aws.scloud",
         prefix: "us-isob-",
         global: "aws-iso-b-global",
     },
     Partition {
         name: "aws-iso-e",
         dns_suffix: "cloud.adc-e.uk",
+        dual_stack_dns_suffix: "api.cloud-aws.adc-e.uk",
         prefix: "eu-isoe-",
         global: "aws-iso-e-global",
     },
     Partition {
         name: "aws-iso-f",
         dns_suffix: "csp.hci.ic.gov",
+        dual_stack_dns_suffix: "api.aws.hci.ic.gov",
         prefix: "us-isof-",
         global: "aws-iso-f-global",
     },
     Partition {
         name: "aws-us-gov",
         dns_suffix: "amazonaws.com",
+        dual_stack_dns_suffix: "api.aws",
         prefix: "us-gov-",
         global: "aws-us-gov-global",
     },
-];
-
-const SUFFIXES: [&str; 8] = [
-    "amazonaws.com",
-    "amazonaws.com.cn",
-    "amazonaws.eu",
-    "c2s.ic.gov",
-    "sc2s.sgov.gov",
-    "cloud.adc-e.uk",
-    "csp.hci.ic.gov",
-    "api.aws",
 ];
 
 impl BaseUrl {
@@ -115,17 +125,44 @@ impl BaseUrl {
         is_aws_host(self.host())
     }
 
-    /// Returns the region of an AWS host: of `s3.eu-west-1.amazonaws.com`, or of the old form
-    /// `s3-eu-west-1.amazonaws.com`. `None` for an AWS host without a region, and for other hosts.
+    /// Returns the region of an AWS host: of `s3.eu-west-1.amazonaws.com`, of hosts for FIPS, for
+    /// dual stack, for buckets and for VPCs (`s3-fips.dualstack.us-gov-west-1.amazonaws.com`), of
+    /// the old form `s3-eu-west-1.amazonaws.com`, and that of `s3.amazonaws.com`. `None` for other
+    /// AWS hosts without a region, and for hosts that are not AWS's.
     pub fn aws_region(&self) -> Option<String> {
-        if !self.is_aws() {
-            return None;
+        let (before, suffix) = split_suffix(self.host())?;
+        let before = before.strip_suffix(".vpce").unwrap_or(before);
+        let last = before.rsplit('.').next().unwrap_or_default();
+        if is_region(last) {
+            return Some(last.to_owned());
         }
-        let name = self.host().strip_prefix("s3.").or_else(|| self.host().strip_prefix("s3-"))?;
-        let name = name.strip_prefix("dualstack.").unwrap_or(name);
-        let (region, rest) = name.split_once('.')?;
-        rest.starts_with("amazonaws.").then(|| region.to_owned())
+        let old = last.strip_prefix("s3-").map(|rest| rest.strip_prefix("fips-").unwrap_or(rest));
+        if let Some(region) = old.filter(|region| is_region(region)) {
+            return Some(region.to_owned());
+        }
+        let is_global = suffix == AWS.dns_suffix && matches!(last, "s3" | "s3-external-1");
+        is_global.then(|| "us-east-1".to_owned())
     }
+
+    /// Returns whether an AWS host is in the partition of this region; true for other hosts.
+    pub fn is_in_partition_of(&self, region: &str) -> bool {
+        let known = Partition::of_region(region);
+        split_suffix(self.host()).is_none_or(|(_, suffix)| {
+            suffix == known.dns_suffix || suffix == known.dual_stack_dns_suffix
+        })
+    }
+}
+
+/// Returns whether a label of a host has the form of a region: `eu-west-1`, `us-gov-east-1`.
+fn is_region(label: &str) -> bool {
+    let words = label.rsplit_once('-').filter(|(_, number)| {
+        !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
+    });
+    words.is_some_and(|(words, _)| {
+        let is_word =
+            |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+        words.contains('-') && words.split('-').all(is_word) && !words.starts_with("vpce-")
+    })
 }
 
 #[cfg(test)]

@@ -121,7 +121,13 @@ impl S3Options {
             return BaseUrl::parse(host);
         }
         let plain = BaseUrl::parse(&format!("http://{host}"))?;
-        if plain.is_aws() { BaseUrl::parse(&format!("https://{host}")) } else { Ok(plain) }
+        if !plain.is_aws() {
+            return Ok(plain);
+        }
+        // `:80` is for the old store, which used http here.
+        let port = plain.port().filter(|port| *port != 80);
+        let port = port.map_or_else(String::new, |port| format!(":{port}"));
+        BaseUrl::parse(&format!("https://{}{port}{}", plain.host(), plain.path()))
     }
 
     /// Returns the region that requests are signed for.

@@ -49,6 +49,15 @@ pub enum Refusal {
         /// Host, port and prefix.
         place: String,
     },
+    /// A backend has its host, with another scheme or port, or with a path.
+    Elsewhere {
+        /// Host, port and prefix.
+        place: String,
+        /// The id of the backend.
+        backend: String,
+        /// The prefix of the locations of that backend.
+        prefix: String,
+    },
     /// It is in the bucket or account of several backends, and nothing determines one of them. In
     /// S3, an access key in the location determines the backend if exactly one of them has it. With
     /// a key that none of them has, the location is used as it is.
@@ -84,6 +93,11 @@ impl fmt::Display for Refusal {
                 f,
                 "the location is at {place}, which is not the place of any configured backend: no \
                  credentials are sent there"
+            ),
+            Self::Elsewhere { place, backend, prefix } => write!(
+                f,
+                "the location is at {place} with another scheme, port or path than the backend \
+                 {backend}, whose locations begin with {prefix}: no credentials are sent there"
             ),
             Self::Ambiguous { backends } => write!(
                 f,

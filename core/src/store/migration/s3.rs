@@ -6,6 +6,7 @@
 //! | the location is | backend | credentials |
 //! | --- | --- | --- |
 //! | in the bucket of one backend | that one, and `store` becomes its id | its own, or else the backend's |
+//! | `s3://` in the bucket of a backend that reaches Amazon over https | that one, and the scheme becomes `s3+https` | the same |
 //! | in the bucket of several | the one that `store` names, or else the one with its access key; without a key it is refused | its own, or else the backend's |
 //! | at a configured server, in another bucket, without credentials | the one that `store` names; without that it is refused | the backend's |
 //! | the same, with the keys of a backend there | that one; of several the one that `store` names | these |
@@ -97,12 +98,19 @@ impl S3Places {
     pub fn access(&self, url: &str, store: Option<&str>) -> Result<S3Access, Refusal> {
         let known: Vec<S3Place> = self.places.values().map(|known| known.place.clone()).collect();
         let (object, found) = S3Location::read(url, &known).map_err(Refusal::Bad)?;
+        let written = object.scheme();
         let credentials = found.and_then(location::keys);
         let (backend, via) = self.backend(&object, credentials.as_ref(), store)?;
-        let changes = found.is_some() || store != backend;
+        let object = match backend.and_then(|id| self.places.get(id)) {
+            Some(known) => object.over_tls_of(&known.place),
+            None => object,
+        };
+        let changes = found.is_some() || store != backend || object.scheme() != written;
         let migration = backend.filter(|_| changes).map(|id| {
-            let clean = found.is_some().then(|| object.to_string());
-            Migration::new(url, store, clean, id)
+            let is_new = found.is_some() || object.scheme() != written;
+            let clean = is_new.then(|| object.to_string());
+            let migration = Migration::new(url, store, clean, id);
+            Migration { credentials_found: found.is_some(), ..migration }
         });
         let (backend, via) = (backend.map(str::to_owned), via.map(str::to_owned));
         Ok(S3Access { location: object, backend, via, credentials, migration })
@@ -145,7 +153,17 @@ impl S3Places {
             ([], None, _) if !here.is_empty() => {
                 Err(Refusal::NoBackend { bucket: location.bucket().to_owned() })
             }
-            ([], ..) => Err(Refusal::Foreign { place: location.place().to_string() }),
+            ([], ..) => {
+                let place = location.place().to_string();
+                let mut same = all.filter(|(_, known)| known.place.has_host_of(location));
+                Err(match same.next() {
+                    Some((id, known)) => {
+                        let prefix = known.place.prefix();
+                        Refusal::Elsewhere { place, backend: id.to_owned(), prefix }
+                    }
+                    None => Refusal::Foreign { place },
+                })
+            }
         }
     }
 }
@@ -276,6 +294,45 @@ mod tests {
         keys.session_token = Some("token".into());
         let access = temporary.access("s3://KB:S/e2@h/mine/k", Some("b")).unwrap();
         assert!(access.migration.is_none());
+    }
+
+    #[test]
+    fn at_amazon_locations_of_both_schemes_are_migrated_to_https() {
+        let known = places(&[("aws", "https://s3.amazonaws.com", "images", "K")]);
+        for (url, store, expect) in [
+            ("s3://K:S/e@s3.amazonaws.com/images/k", None, "s3+https://s3.amazonaws.com/images/k"),
+            (
+                "s3://K:S/e@s3.amazonaws.com:80/images/k?v=1",
+                Some("aws"),
+                "s3+https://s3.amazonaws.com/images/k?v=1",
+            ),
+            (
+                "s3+http://s3.amazonaws.com/images/k",
+                Some("aws"),
+                "s3+https://s3.amazonaws.com/images/k",
+            ),
+            (
+                "s3+https://K:S/e@s3.amazonaws.com/images/k",
+                None,
+                "s3+https://s3.amazonaws.com/images/k",
+            ),
+        ] {
+            let access = known.access(url, store).unwrap();
+            assert_eq!(access.location.to_string(), expect, "{url}");
+            let has_credentials = url.contains('@');
+            assert_eq!(access.migration.as_ref().unwrap().credentials_found, has_credentials);
+            assert_eq!(migrated(&known, url, store).0, expect, "{url}");
+        }
+        // Another port, or a host that is not Amazon's: the message says where the backend is.
+        let other = places(&[("b", "https://h:9000", "images", "K")]);
+        for (known, url) in [
+            (&known, "s3://K:S@s3.amazonaws.com:8080/images/k"),
+            (&other, "s3://K:S@h:9000/images/k"),
+        ] {
+            let refusal = known.access(url, None).unwrap_err();
+            assert!(matches!(&refusal, Refusal::Elsewhere { .. }), "{refusal}");
+            assert!(refusal.to_string().contains("s3+https://"), "{refusal}");
+        }
     }
 
     #[test]
