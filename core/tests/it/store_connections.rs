@@ -9,7 +9,7 @@ fn connection(section: &str) -> Connection {
     let text = format!(
         "[DEFAULT]\nenabled_backends = a:s3, b:swift\n[backend_defaults]\ns3_store_host = https://h\n\
          s3_store_bucket = b\ns3_store_access_key = A\ns3_store_secret_key = S\n\
-         swift_store_multi_tenant = true\n{section}"
+         [b]\nswift_store_multi_tenant = true\n{section}"
     );
     let config = OsloConfig::parse([("glance-api.conf", text.as_str())]).unwrap();
     let stores = Stores::new(&Configuration::of_oslo(&config).unwrap(), &BTreeMap::new()).unwrap();

@@ -6,11 +6,13 @@ use serde_json::json;
 use crate::Stage;
 use crate::arguments::Config;
 use crate::exit::{Exit, Failure};
-use crate::settings::Needs;
+use crate::settings::{Finding, Needs};
 
 pub(crate) fn run(stage: &Stage, _: &Config) -> Result<Exit, Failure> {
     let output = stage.output;
-    let settings = stage.which.examine(Needs::Connections)?;
+    let mut settings = stage.which.examine(Needs::Connections)?;
+    let unstartable = settings.configuration.iter().flat_map(|found| &found.unstartable);
+    settings.errors.extend(unstartable.map(Finding::of_config));
     for (severity, findings) in [("error", &settings.errors), ("warning", &settings.warnings)] {
         for finding in findings {
             output.result(&finding.json(severity), format_args!("{severity}: {finding}"))?;

@@ -4,7 +4,7 @@ mod environment;
 mod finding;
 mod url;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -83,6 +83,8 @@ pub(crate) struct Settings {
     pub(crate) errors: Vec<Finding>,
     /// Probable mistakes.
     pub(crate) warnings: Vec<Finding>,
+    /// Files of references that can't be read.
+    wrong_files: BTreeSet<String>,
 }
 
 /// The references in each file that a backend in Swift names.
@@ -177,19 +179,13 @@ impl Which {
             return settings;
         }
         let files = files.iter().map(|(file, text)| (file.as_str(), text.as_str()));
-        match OsloConfig::parse(files) {
-            Err(errors) => settings.errors.extend(errors.iter().map(Finding::of_line)),
-            Ok(config) => {
-                settings.take(Configuration::of_oslo(&config));
-                // The files that a wrong configuration names are checked nevertheless.
-                let named = if settings.configuration.is_none() {
-                    named_files(&config)
-                } else {
-                    Vec::new()
-                };
-                settings.open_files(&named, needs);
-            }
-        }
+        let (config, lines) = OsloConfig::read(files);
+        settings.errors.extend(lines.iter().map(Finding::of_line));
+        settings.take(Configuration::of_oslo(&config));
+        // The files that a wrong configuration names are checked nevertheless.
+        let named =
+            if settings.configuration.is_none() { named_files(&config) } else { Vec::new() };
+        settings.open_files(&named, needs);
         settings
     }
 }
@@ -286,20 +282,21 @@ impl Settings {
     }
 
     fn open_references(&mut self, named: &Named) {
-        if self.references.contains_key(&named.file) {
+        if self.references.contains_key(&named.file) || self.wrong_files.contains(&named.file) {
             return;
         }
         let text = match fs::read_to_string(&named.file) {
             Ok(text) => text,
             Err(error) => return self.errors.push(named.wrong(error.to_string())),
         };
-        match Reference::read_all(&named.file, &text) {
-            Ok(references) => {
-                self.references.insert(named.file.clone(), references);
+        match Reference::read_file(&named.file, &text) {
+            Ok(found) => {
+                self.warnings.extend(found.warnings.iter().map(Finding::of_config));
+                self.references.insert(named.file.clone(), found.references);
             }
             Err(errors) => {
                 self.errors.extend(errors.iter().map(Finding::of_config));
-                self.references.insert(named.file.clone(), BTreeMap::new());
+                self.wrong_files.insert(named.file.clone());
             }
         }
     }
@@ -320,9 +317,7 @@ impl Settings {
         for (id, backend) in self.configuration.iter().flat_map(|found| &found.backends) {
             let Backend::Swift(options) = backend else { continue };
             let Some(file) = &options.swift_store_config_file else { continue };
-            let Some(references) = self.references.get(file).filter(|some| !some.is_empty()) else {
-                continue;
-            };
+            let Some(references) = self.references.get(file) else { continue };
             let default = &options.default_swift_reference;
             if !references.contains_key(default) {
                 let names: Vec<&str> = references.keys().map(String::as_str).collect();

@@ -166,6 +166,31 @@ fn lines_and_files_that_cannot_be_read_are_named() {
 }
 
 #[test]
+fn what_glance_would_not_start_with_is_an_error_of_the_check_alone() {
+    let folder = Folder::new("unstartable");
+    folder.write("a.conf", &CONF.replace("default_backend = fast\n", ""));
+    folder
+        .run(&["-c", "a.conf", "config", "check"])
+        .ends(6)
+        .prints("error: [glance_store] default_backend: missing option");
+    folder.write("rows", "");
+    folder.run(&["-c", "a.conf", "locations", "check", "rows"]).ends(0);
+    folder.write("empty.conf", "");
+    folder
+        .run(&["-c", "empty.conf", "config", "check"])
+        .ends(0)
+        .prints("warning: the configuration has no options")
+        .says("no errors, 1 warning");
+    // One wrong line hides nothing.
+    folder.write("b.conf", &(CONF.replace("bucket = images", "bucket = im ages") + "nonsense\n"));
+    folder
+        .run(&["-c", "b.conf", "config", "check"])
+        .ends(6)
+        .prints("b.conf:15: the line has neither")
+        .prints("[fast] s3_store_bucket = \"im ages\": invalid bucket name");
+}
+
+#[test]
 fn the_files_of_swift_are_read_too() {
     let folder = Folder::new("swift");
     let conf = "[DEFAULT]\nenabled_backends = s:swift\n[glance_store]\ndefault_backend = s\n[s]\n\
@@ -185,6 +210,17 @@ fn the_files_of_swift_are_read_too() {
     );
     folder.write("a.conf", &conf.replace("other", "ref1"));
     folder.run(&["-c", "a.conf", "config", "check"]).ends(0);
+    // Another reference that can't be used is a warning; a file without any is an error.
+    folder.write(
+        "refs.conf",
+        "[ref1]\nauth_address = http://k:5000/v3\nuser = p:u\nkey = hunter2\n[old]\nkey = \"x\n",
+    );
+    folder
+        .run(&["-c", "a.conf", "config", "check"])
+        .ends(0)
+        .prints("warning: refs.conf:6: [old] key: the value has an unmatched quote");
+    folder.write("refs.conf", "# none\n");
+    folder.run(&["-c", "a.conf", "config", "check"]).ends(6).prints("default_swift_reference");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::error::Error;
 /// AWS and its SDKs accept 1 to 255 letters, digits, dots, hyphens and underscores (old buckets in
 /// us-east-1 have such names; the rules for new buckets are stricter). A custom endpoint may also
 /// have a colon: Ceph separates tenant and bucket with it.
-pub(super) fn check(bucket: &str, custom_endpoint: bool) -> Result<(), Error> {
+pub(crate) fn check(bucket: &str, custom_endpoint: bool) -> Result<(), Error> {
     let legal = |byte: u8| {
         byte.is_ascii_alphanumeric()
             || matches!(byte, b'.' | b'-' | b'_')

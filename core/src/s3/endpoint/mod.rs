@@ -22,6 +22,8 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http::uri::{Authority, Scheme};
 
+#[cfg(feature = "store")]
+pub(crate) use self::bucket::check as check_bucket;
 use self::partition::Partition;
 pub use crate::base_url::BaseUrl;
 use crate::error::Error;

@@ -35,7 +35,10 @@ impl fmt::Display for ConfigError {
         if let Some(value) = &self.value {
             write!(f, " = {:?}", Short(value))?;
         }
-        write!(f, ": {}", self.problem)
+        if !self.section.is_empty() || self.option.is_some() {
+            f.write_str(": ")?;
+        }
+        f.write_str(&self.problem)
     }
 }
 
@@ -71,7 +74,8 @@ impl ConfigErrors {
         Self { warnings, ..self }
     }
 
-    pub(super) fn of_lines(errors: &[OsloError]) -> Self {
+    /// Returns the errors of lines that can't be parsed.
+    pub(super) fn lines(errors: &[OsloError]) -> Vec<ConfigError> {
         let error = |error: &OsloError| ConfigError {
             place: Some((error.file.clone(), error.line)),
             section: String::new(),
@@ -79,7 +83,7 @@ impl ConfigErrors {
             value: None,
             problem: error.problem.to_string(),
         };
-        Self { errors: errors.iter().map(error).collect(), warnings: Vec::new() }
+        errors.iter().map(error).collect()
     }
 
     /// Returns the errors in the order in which they were found.
@@ -87,7 +91,7 @@ impl ConfigErrors {
         self.errors.iter()
     }
 
-    /// Returns the warnings: options that do not exist.
+    /// Returns the warnings.
     pub fn warnings(&self) -> &[ConfigError] {
         &self.warnings
     }

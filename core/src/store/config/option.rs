@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::ops::RangeInclusive;
 
+use super::python;
 use crate::checksum::{
     Algorithm, Placement, RequestChecksumCalculation, ResponseChecksumValidation,
 };
@@ -25,6 +26,8 @@ pub struct OptionSpec {
     pub choices: &'static [&'static str],
     /// The smallest and the largest number.
     pub range: Option<RangeInclusive<u64>>,
+    /// Whether a larger number is taken for the largest one.
+    pub is_capped: bool,
     /// The default as text; `None` if there is no default.
     pub default: Option<String>,
     /// Whether the value is a secret, which is never shown.
@@ -54,6 +57,11 @@ impl OptionSpec {
             _ => true,
         }
     }
+
+    /// Returns the largest number, if larger ones are taken for it.
+    pub(super) fn cap(&self) -> Option<u64> {
+        self.range.as_ref().filter(|_| self.is_capped).map(|range| *range.end())
+    }
 }
 
 /// A type of options.
@@ -67,6 +75,11 @@ pub(super) trait OptionValue: Any + Sized {
 
     /// Returns the value as text; `None` for no value and for a secret.
     fn show(&self) -> Option<String>;
+
+    /// Returns the value, if it is a number at most this one.
+    fn capped(self, _most: u64) -> Self {
+        self
+    }
 }
 
 impl OptionValue for bool {
@@ -75,7 +88,7 @@ impl OptionValue for bool {
 
     /// Accepts the words that oslo.config accepts.
     fn read(text: &str) -> Option<Self> {
-        match text.trim().to_ascii_lowercase().as_str() {
+        match text.to_lowercase().as_str() {
             "true" | "1" | "on" | "yes" => Some(true),
             "false" | "0" | "off" | "no" => Some(false),
             _ => None,
@@ -91,11 +104,15 @@ impl OptionValue for u64 {
     const KIND: &'static str = "a whole number";
 
     fn read(text: &str) -> Option<Self> {
-        text.trim().parse().ok()
+        python::whole_number(text)
     }
 
     fn show(&self) -> Option<String> {
         Some(self.to_string())
+    }
+
+    fn capped(self, most: u64) -> Self {
+        self.min(most)
     }
 }
 
@@ -183,7 +200,7 @@ macro_rules! words {
             const CHOICES: &'static [&'static str] = &[$($word),+];
 
             fn read(text: &str) -> Option<Self> {
-                ($read)(text.trim())
+                ($read)(text)
             }
 
             fn show(&self) -> Option<String> {
@@ -237,7 +254,7 @@ macro_rules! options {
             $(
                 #[doc = $first:literal]
                 $(#[doc = $more:literal])*
-                $option:ident: $type:ty = $default:expr $(, in $range:expr)?;
+                $option:ident: $type:ty = $default:expr $(, in $range:expr $(, $capped:ident)?)?;
             )+
         }
     ) => {
@@ -267,6 +284,7 @@ macro_rules! options {
                     kind: <$type as OptionValue>::KIND,
                     choices: <$type as OptionValue>::CHOICES,
                     range: options!(@range $($range)?),
+                    is_capped: options!(@capped $($($capped)?)?),
                     default: default.$option.show(),
                     is_secret: <$type as OptionValue>::IS_SECRET,
                     help: concat!($first $(, "\n", $more)*),
@@ -291,5 +309,7 @@ macro_rules! options {
     };
     (@range) => { None };
     (@range $range:expr) => { Some($range) };
+    (@capped) => { false };
+    (@capped capped) => { true };
 }
 pub(super) use options;

@@ -15,6 +15,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::python;
 use crate::error::Error;
 
 /// Parsed configuration files: each option by group and name.
@@ -50,6 +51,8 @@ pub struct OsloError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OsloProblem {
+    /// The file begins with a byte order mark.
+    ByteOrderMark,
     /// The line has neither `=` nor `:`.
     NoAssignment,
     /// There is no name before the `=`.
@@ -79,13 +82,20 @@ impl OsloConfig {
     pub fn parse<'a>(
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, Vec<OsloError>> {
+        let (config, errors) = Self::read(files);
+        if errors.is_empty() { Ok(config) } else { Err(errors) }
+    }
+
+    /// Parses what can be parsed, and returns the errors beside it: one wrong line does not hide
+    /// what is wrong with the values of others.
+    pub fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Self, Vec<OsloError>) {
         let mut config = Self::default();
         let mut errors = Vec::new();
         for (file, text) in files {
             let (config, errors) = (&mut config, &mut errors);
-            Reader { config, errors, file, group: None, exactly: false }.read(text);
+            Reader { config, errors, file, group: Group::None }.read(text);
         }
-        if errors.is_empty() { Ok(config) } else { Err(errors) }
+        (config, errors)
     }
 
     /// Overrides options by environment variables named `OS_GROUP__OPTION`, as oslo.config does.
@@ -106,15 +116,6 @@ impl OsloConfig {
             self.groups.entry(group).or_default().insert(option.to_lowercase(), vec![value]);
         }
         self
-    }
-
-    /// Parses a file whose section names are case-sensitive and whose option names are not.
-    pub(super) fn parse_exactly(file: &str, text: &str) -> Result<Self, Vec<OsloError>> {
-        let mut found = Self::default();
-        let mut errors = Vec::new();
-        let (config, told) = (&mut found, &mut errors);
-        Reader { config, errors: told, file, group: None, exactly: true }.read(text);
-        if errors.is_empty() { Ok(found) } else { Err(errors) }
     }
 
     /// Returns the names of all groups, in lower case except `DEFAULT`.
@@ -191,26 +192,34 @@ struct Reader<'a> {
     config: &'a mut OsloConfig,
     errors: &'a mut Vec<OsloError>,
     file: &'a str,
-    group: Option<String>,
-    exactly: bool,
+    group: Group,
+}
+
+/// The section of a line.
+enum Group {
+    None,
+    Named(String),
+    /// Its header can't be read: its options are dropped.
+    Unknown,
 }
 
 impl Reader<'_> {
     fn read(&mut self, text: &str) {
         let mut open: Option<(String, OsloValue)> = None;
-        // Python's text files end lines at LF, CR LF and CR only.
-        let lines =
-            text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'));
-        for (at, line) in lines.enumerate() {
+        let rest = text.strip_prefix('\u{feff}');
+        if rest.is_some() {
+            self.wrong(OsloProblem::ByteOrderMark, 1);
+        }
+        for (at, line) in python::lines(rest.unwrap_or(text)).enumerate() {
             let number = at + 1;
-            let line = line.trim_end();
+            let line = python::trim_end(line);
             if line.is_empty() {
                 self.close(&mut open);
             } else if line.starts_with([' ', '\t']) {
                 match &mut open {
                     Some((_, value)) => {
                         value.text.push('\n');
-                        value.text.push_str(line.trim_start());
+                        value.text.push_str(python::trim_start(line));
                     }
                     None => self.wrong(OsloProblem::Continuation, number),
                 }
@@ -227,13 +236,14 @@ impl Reader<'_> {
     }
 
     fn section(&mut self, rest: &str, line: usize) {
+        self.group = Group::Unknown;
         match rest.strip_suffix(']') {
             None => self.wrong(OsloProblem::NoBracket, line),
             Some("") => self.wrong(OsloProblem::NoSection, line),
             Some(name) => {
-                let name = if self.exactly { name.to_owned() } else { normal(name) };
+                let name = normal(name);
                 self.config.groups.entry(name.clone()).or_default();
-                self.group = Some(name);
+                self.group = Group::Named(name);
             }
         }
     }
@@ -243,27 +253,26 @@ impl Reader<'_> {
             self.wrong(OsloProblem::NoAssignment, number);
             return None;
         };
-        let name = name.trim();
+        let name = python::trim(name);
         if name.is_empty() {
             self.wrong(OsloProblem::NoName, number);
             return None;
         }
-        let value = value.trim();
-        // A single quote sign is an empty value, except where quotes must be a pair.
-        let is_pair = value.len() > 1 || !self.exactly;
-        let text = if is_pair { unquoted(value) } else { value }.to_owned();
+        let text = unquoted(python::trim(value)).to_owned();
         let file = self.file.to_owned();
-        let name = if self.exactly { name.to_lowercase() } else { name.to_owned() };
-        Some((name, OsloValue { text, file, line: number }))
+        Some((name.to_owned(), OsloValue { text, file, line: number }))
     }
 
     fn close(&mut self, open: &mut Option<(String, OsloValue)>) {
         let Some((name, value)) = open.take() else { return };
-        let Some(group) = &self.group else {
-            return self.wrong(OsloProblem::OutsideSection, value.line);
-        };
-        let options = self.config.groups.entry(group.clone()).or_default();
-        options.entry(name).or_default().push(value);
+        match &self.group {
+            Group::None => self.wrong(OsloProblem::OutsideSection, value.line),
+            Group::Unknown => {}
+            Group::Named(group) => {
+                let options = self.config.groups.entry(group.clone()).or_default();
+                options.entry(name).or_default().push(value);
+            }
+        }
     }
 
     fn wrong(&mut self, problem: OsloProblem, line: usize) {
@@ -396,6 +405,7 @@ impl OsloProblem {
 impl fmt::Display for OsloProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::ByteOrderMark => "the file begins with a byte order mark: remove it",
             Self::NoAssignment => "the line has neither `=` nor `:`",
             Self::NoName => "the option name before `=` is missing",
             Self::Continuation => "the line is indented, but no option precedes it",

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::error::{ConfigError, ConfigErrors};
-use super::oslo::OsloConfig;
+use super::ini::{Ini, IniProblem};
 use crate::base_url::BaseUrl;
 use crate::error::Error;
 use crate::keystone::{Domain, EndpointFilter, Identity, Project, Scope, User};
@@ -121,7 +121,7 @@ impl Reference {
             };
             return Some((project, name));
         }
-        if self.application_credential_id.is_some() {
+        if self.application_credential().is_some() {
             return None;
         }
         let user = self.user.as_deref()?;
@@ -129,6 +129,18 @@ impl Reference {
             Some((project, user)) => (Some(project), user),
             None => (None, user),
         })
+    }
+
+    /// Returns whether there are an address and credentials.
+    pub(super) fn is_complete(&self) -> bool {
+        self.address().is_ok() && self.identity().is_ok()
+    }
+
+    /// Returns id and secret of the application credential, if both are set.
+    fn application_credential(&self) -> Option<(&str, &Secret)> {
+        let id = self.application_credential_id.as_deref().filter(|id| !id.is_empty())?;
+        let secret = self.application_credential_secret.as_ref();
+        Some((id, secret.filter(|secret| !secret.is_empty())?))
     }
 
     /// Returns the identity to log in with.
@@ -145,12 +157,12 @@ impl Reference {
             }
             None => {}
         }
-        if let (Some(id), Some(secret)) =
-            (&self.application_credential_id, &self.application_credential_secret)
-        {
+        if let Some((id, secret)) = self.application_credential() {
             return Ok(Identity::application_credential(id, secret.clone()));
         }
-        let (Some((_, name)), Some(key)) = (self.project_and_user(), &self.key) else {
+        let key = self.key.as_ref().filter(|key| !key.is_empty());
+        let user = self.project_and_user().filter(|_| self.user.as_deref() != Some(""));
+        let (Some((_, name)), Some(key)) = (user, key) else {
             return Err(Error::invalid_input(
                 "missing required options: user and key, or an application credential",
             ));
@@ -174,53 +186,114 @@ impl Reference {
         }
     }
 
-    /// Parses a file of references. glance_store skips what it cannot read; this reports all
-    /// errors.
+    /// Parses a file of references: the dialect is that of Python's `configparser`.
+    ///
+    /// A section that can't be used is skipped, as in glance_store, and is a warning: it matters only
+    /// where it is the default reference, or the one that a location names.
     ///
     /// # Errors
     ///
-    /// Invalid lines, a value with a quote at one end only, a reference without an address or
-    /// without credentials.
-    pub fn read_all(file: &str, text: &str) -> Result<BTreeMap<String, Self>, ConfigErrors> {
-        let config = OsloConfig::parse_exactly(file, text)
-            .map_err(|errors| ConfigErrors::of_lines(&errors))?;
+    /// Invalid lines, and values with a `%` that is neither doubled nor a reference.
+    pub fn read_file(file: &str, text: &str) -> Result<References, ConfigErrors> {
+        let told = |(line, problem): &(usize, IniProblem)| ConfigError {
+            place: Some((file.to_owned(), *line)),
+            section: String::new(),
+            option: None,
+            value: None,
+            problem: problem.to_string(),
+        };
+        let mut found = References::default();
         let mut errors = Vec::new();
-        let mut references = BTreeMap::new();
-        for name in config.groups().filter(|name| *name != "DEFAULT") {
-            let mut reader = Reader { config: &config, name, errors: &mut errors };
-            let reference = reader.reference();
-            references.insert(name.to_owned(), reference);
+        match Ini::parse(text) {
+            Err(lines) => errors.extend(lines.iter().map(told)),
+            Ok(ini) => {
+                for name in ini.sections() {
+                    let ini = &ini;
+                    let mut reader = Reader {
+                        ini,
+                        file,
+                        name,
+                        skipped: Vec::new(),
+                        is_over: false,
+                        errors: &mut errors,
+                    };
+                    let reference = reader.reference();
+                    if reader.skipped.is_empty() {
+                        found.references.insert(name.to_owned(), reference);
+                    }
+                    found.warnings.append(&mut reader.skipped);
+                }
+            }
         }
         ConfigErrors::check(errors)?;
-        Ok(references)
+        Ok(found)
     }
+
+    /// Parses a file of references, and refuses it if any of them can't be used.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read_file`](Self::read_file), and its warnings: a value with a quote at one end
+    /// only, a reference without an address or without credentials.
+    pub fn read_all(file: &str, text: &str) -> Result<BTreeMap<String, Self>, ConfigErrors> {
+        let found = Self::read_file(file, text)?;
+        ConfigErrors::check(found.warnings)?;
+        Ok(found.references)
+    }
+}
+
+/// The references of a file.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct References {
+    /// The references by name.
+    pub references: BTreeMap<String, Reference>,
+    /// Why the other sections of the file are no references.
+    pub warnings: Vec<ConfigError>,
 }
 
 /// Reads one section.
 struct Reader<'a> {
-    config: &'a OsloConfig,
+    ini: &'a Ini,
+    file: &'a str,
     name: &'a str,
+    /// Why the section is no reference.
+    skipped: Vec<ConfigError>,
+    /// Whether glance_store has given the section up.
+    is_over: bool,
+    /// Why the file can't be used.
     errors: &'a mut Vec<ConfigError>,
 }
 
 impl Reader<'_> {
     fn reference(&mut self) -> Reference {
-        let reference = Reference {
-            auth_address: self.text("auth_address").unwrap_or_default(),
-            user: self.text("user"),
-            key: self.text("key").map(Secret::new),
-            application_credential_id: self.text("application_credential_id"),
-            application_credential_secret: self
-                .text("application_credential_secret")
-                .map(Secret::new),
-            project_name: self.text("project_name"),
-            project_id: self.text("project_id"),
-            user_domain_id: self.text("user_domain_id"),
-            user_domain_name: self.text("user_domain_name"),
-            project_domain_id: self.text("project_domain_id"),
-            project_domain_name: self.text("project_domain_name"),
-            cloud: None,
-        };
+        // As in glance_store: an application credential counts only if it is complete, and what comes
+        // after the first option that is missing or can't be read is not looked at.
+        let is_there = |option: &str| self.ini.written(self.name, option).is_some();
+        let credential =
+            ["application_credential_id", "application_credential_secret", "auth_address"];
+        let missing = credential.iter().position(|option| !is_there(option));
+        let mut reference = Reference::default();
+        if missing.is_none() {
+            reference.application_credential_id = self.text("application_credential_id");
+            reference.application_credential_secret =
+                self.text("application_credential_secret").map(Secret::new);
+            reference.auth_address = self.text("auth_address").unwrap_or_default();
+            reference.project_name = self.text("project_name");
+            reference.project_id = self.text("project_id");
+        } else {
+            for option in &credential[..missing.unwrap_or_default()] {
+                let _ = self.text(option);
+            }
+            reference.auth_address = self.required("auth_address").unwrap_or_default();
+            reference.user = self.required("user");
+            reference.key = self.required("key").map(Secret::new);
+        }
+        reference.user_domain_id = self.text("user_domain_id");
+        reference.user_domain_name = self.text("user_domain_name");
+        reference.project_domain_id = self.text("project_domain_id");
+        reference.project_domain_name = self.text("project_domain_name");
+        let _ = self.text("auth_version");
         if reference.auth_address.trim().is_empty() {
             self.wrong("auth_address", "missing required option");
         } else if let Err(error) = reference.address() {
@@ -234,20 +307,32 @@ impl Reader<'_> {
 
     /// Returns a value of this section, or of `[DEFAULT]`.
     fn text(&mut self, option: &str) -> Option<String> {
-        let value = self.config.raw(self.name, option).or(self.config.raw("DEFAULT", option))?;
-        if value.text.starts_with(['"', '\'']) {
-            self.wrong(option, "the value has an unmatched quote");
-            return None;
+        match self.ini.value(self.name, option) {
+            Ok(value) => value,
+            Err(problem) => {
+                self.wrong(option, &problem.to_string());
+                // Any other problem ends the reading of the whole file in glance_store.
+                if problem == IniProblem::Quote {
+                    self.is_over = true;
+                } else if !self.is_over {
+                    self.errors.extend(self.skipped.pop());
+                }
+                None
+            }
         }
-        // Percent signs are doubled in this format.
-        Some(value.text.replace("%%", "%"))
     }
 
-    /// Adds an error without the value: values are credentials here.
+    /// Returns a value without which the section is no reference.
+    fn required(&mut self, option: &str) -> Option<String> {
+        self.is_over |= self.ini.written(self.name, option).is_none();
+        self.text(option)
+    }
+
+    /// Adds a problem without the value: values are credentials here.
     fn wrong(&mut self, option: &str, problem: &str) {
-        let value = self.config.raw(self.name, option);
-        self.errors.push(ConfigError {
-            place: value.map(|value| (value.file.clone(), value.line)),
+        let value = self.ini.written(self.name, option);
+        self.skipped.push(ConfigError {
+            place: value.map(|value| (self.file.to_owned(), value.line)),
             section: self.name.to_owned(),
             option: Some(option.to_owned()),
             value: None,

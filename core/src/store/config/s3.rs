@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::http::LeastRate;
 use crate::location::S3Place;
 use crate::quirks::Provider;
+use crate::s3::endpoint::check_bucket;
 use crate::s3::{Addressing, BaseUrl, Config, EndpointConfig};
 use crate::secret::Secret;
 use crate::sign::Keys;
@@ -52,12 +53,12 @@ options! {
         /// Objects smaller than this, in MiB, are uploaded in one request; 0 uploads all objects in
         /// parts. A stream is uploaded in one request only if it also fits into the memory limit:
         /// 256 MiB, or two parts if that is more.
-        s3_store_large_object_size: u64 = 100, in 0..=5120;
+        s3_store_large_object_size: u64 = 100, in 0..=5120, capped;
         /// The size of a part in MiB. Very large objects get larger parts, so that 10,000 parts are
         /// enough.
-        s3_store_large_object_chunk_size: u64 = 10, in 5..=5120;
+        s3_store_large_object_chunk_size: u64 = 10, in 5..=5120, capped;
         /// How many parts are uploaded at once.
-        s3_store_thread_pools: u64 = 10, in 1..=256;
+        s3_store_thread_pools: u64 = 10, in 1..=256, capped;
         /// A file of CA certificates to trust instead of the system's.
         s3_store_cacert: Option<String> = None;
         /// Whether the two options below are used. If false, both are `when_required`.
@@ -206,8 +207,14 @@ impl S3Options {
         } else if let Err(error) = self.endpoint() {
             wrong("s3_store_host", error.message());
         }
-        if self.s3_store_bucket.as_deref().is_none_or(str::is_empty) {
-            wrong("s3_store_bucket", "missing required option");
+        match self.s3_store_bucket.as_deref() {
+            None | Some("") => wrong("s3_store_bucket", "missing required option"),
+            Some(bucket) => {
+                let is_aws = self.endpoint().is_ok_and(|endpoint| endpoint.is_aws());
+                if let Err(error) = check_bucket(bucket, !is_aws) {
+                    wrong("s3_store_bucket", error.message());
+                }
+            }
         }
         self.check_keys(section, errors);
         let host = self.s3_store_proxy_host.as_deref().unwrap_or_default();
@@ -219,6 +226,20 @@ impl S3Options {
             ));
         } else if let Err(error) = Connection::of_s3(self) {
             errors.push(section.wrong("s3_store_enable_proxy", false, error.message()));
+        }
+    }
+
+    /// Warns about a region that is probably not that of the host.
+    pub(super) fn warn(&self, section: &Section<'_>, warnings: &mut Vec<ConfigError>) {
+        let Ok(endpoint) = self.endpoint() else { return };
+        let region = self.s3_store_region_name.trim();
+        let mut warn = |name, problem: &str| warnings.push(section.wrong(name, false, problem));
+        if endpoint.is_aws() && endpoint.aws_region().is_none() && region.is_empty() {
+            let problem = "no region is in this host of Amazon's: us-east-1 is used; set \
+                           s3_store_region_name";
+            warn("s3_store_host", problem);
+        } else if !region.is_empty() && !endpoint.is_in_partition_of(region) {
+            warn("s3_store_region_name", "the host is in another partition than this region");
         }
     }
 

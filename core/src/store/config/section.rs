@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::error::ConfigError;
 use super::option::{OptionSpec, OptionValue};
+use super::python;
 
 /// An option's text, with its file and line. The text may be a secret: `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,22 +29,40 @@ impl Section<'_> {
         default: T,
         errors: &mut Vec<ConfigError>,
     ) -> T {
-        let Some(written) = self.written(spec.name) else { return default };
-        let read = T::read(&written.text).ok_or_else(|| spec.expected());
-        match read
-            .and_then(|value| if spec.admits(&value) { Ok(value) } else { Err(spec.expected()) })
-        {
-            Ok(value) => value,
-            Err(problem) => {
-                errors.push(self.wrong(spec.name, spec.is_secret, problem));
+        let Some(written) = self.of_spec(spec) else { return default };
+        let read = T::read(&written.text).map(|value| match spec.cap() {
+            Some(most) => value.capped(most),
+            None => value,
+        });
+        match read.filter(|value| spec.admits(value)) {
+            Some(value) => value,
+            None => {
+                errors.push(self.wrong(spec.name, spec.is_secret, spec.expected()));
                 default
             }
         }
     }
 
+    /// Returns the warning that a number is larger than the largest one, which is taken instead.
+    pub(super) fn above(&self, spec: &OptionSpec) -> Option<ConfigError> {
+        let most = spec.cap()?;
+        let number = u64::read(&self.of_spec(spec)?.text)?;
+        let problem = format!("the largest value is {most}, which is used instead");
+        (number > most).then(|| self.wrong(spec.name, spec.is_secret, problem))
+    }
+
     /// Returns the text of an option and its place.
     pub(super) fn written(&self, name: &str) -> Option<&Written> {
         self.layers.iter().find_map(|layer| layer.get(name))
+    }
+
+    /// As [`written`](Self::written); as in oslo.config, a number that is empty counts as one that is
+    /// not written, unless it is that of the last layer.
+    fn of_spec(&self, spec: &OptionSpec) -> Option<&Written> {
+        let (last, layers) = self.layers.split_last()?;
+        let mut written = layers.iter().filter_map(|layer| layer.get(spec.name));
+        let is_empty = |it: &&Written| spec.kind == u64::KIND && python::trim(&it.text).is_empty();
+        written.find(|it| !is_empty(it)).or_else(|| last.get(spec.name))
     }
 
     /// Makes an error about this option.

@@ -36,9 +36,9 @@ options! {
         /// Objects of at least this size, in units of 1,024,000 bytes, are uploaded in segments. A
         /// stream, which can be read only once, is uploaded in segments if it is longer than a
         /// segment.
-        swift_store_large_object_size: u64 = 5120, in 1..=5243;
+        swift_store_large_object_size: u64 = 5120, in 1..=5243, capped;
         /// The size of a segment in units of 1,024,000 bytes.
-        swift_store_large_object_chunk_size: u64 = 200, in 1..=5243;
+        swift_store_large_object_chunk_size: u64 = 200, in 1..=5243, capped;
         /// Whether an upload creates the container if it does not exist.
         swift_store_create_container_on_put: bool = false;
         /// Whether objects are stored in the accounts of the users that upload them.
@@ -57,9 +57,9 @@ options! {
         swift_store_ssl_compression: bool = true;
         /// How many times an interrupted download is resumed. 0: never, and no token is renewed for
         /// it.
-        swift_store_retry_get_count: u64 = 0, in 0..=10_000;
+        swift_store_retry_get_count: u64 = 0, in 0..=10_000, capped;
         /// How many seconds before its expiry a token is renewed; at most half of its lifetime.
-        swift_store_expire_soon_interval: u64 = 60, in 0..=86_400;
+        swift_store_expire_soon_interval: u64 = 60, in 0..=86_400, capped;
         /// Whether long transfers in users' accounts use a trust, with which their token can be
         /// renewed.
         swift_store_use_trusts: bool = true;
@@ -309,7 +309,9 @@ impl SwiftOptions {
         };
         let name = &self.default_swift_reference;
         let Some(path) = &self.swift_store_config_file else {
-            return Ok(self.own_reference().map(|own| (name.clone(), own)).into_iter().collect());
+            let own = self.own_reference();
+            let own = own.filter(|own| !self.swift_store_multi_tenant || own.is_complete());
+            return Ok(own.map(|own| (name.clone(), own)).into_iter().collect());
         };
         let Some(references) = files.get(path) else {
             return Err(wrong("swift_store_config_file", path, "the file was not read".to_owned()));
@@ -322,19 +324,53 @@ impl SwiftOptions {
         Ok(references.clone())
     }
 
+    /// Reads the options of a section. An empty `default_swift_reference` becomes the default one: no
+    /// location could name the other.
+    pub(super) fn read(section: &Section<'_>, errors: &mut Vec<ConfigError>) -> Self {
+        let mut options = Self::of_section(section, errors);
+        if options.default_swift_reference.is_empty() {
+            options.default_swift_reference = Self::default().default_swift_reference;
+        }
+        options
+    }
+
+    /// Warns about what has another effect than it seems, or none.
+    pub(super) fn warn(&self, section: &Section<'_>, warnings: &mut Vec<ConfigError>) {
+        let mut warn = |name, problem: &str| warnings.push(section.wrong(name, false, problem));
+        if self.swift_store_large_object_chunk_size > self.swift_store_large_object_size {
+            warn(
+                "swift_store_large_object_chunk_size",
+                "larger than swift_store_large_object_size: an object between them is one segment",
+            );
+        }
+        let by_file = self.swift_store_config_file.is_some();
+        let reference = section.written("default_swift_reference");
+        if !by_file && reference.is_some_and(|written| written.text.is_empty()) {
+            warn("default_swift_reference", "the name is empty: ref1 is used");
+        }
+        if !self.swift_store_multi_tenant {
+            return;
+        }
+        if by_file {
+            let problem = "Glance refuses this option together with swift_store_multi_tenant";
+            warn("swift_store_config_file", problem);
+        } else if self.own_reference().is_some_and(|own| !own.is_complete()) {
+            let problem = "users are given no trusts: the user, the key or a valid URL is missing";
+            warn("swift_store_auth_address", problem);
+        }
+    }
+
     /// Checks the options together.
     pub(super) fn check(&self, section: &Section<'_>, errors: &mut Vec<ConfigError>) {
         let mut wrong = |name, problem: &str| errors.push(section.wrong(name, false, problem));
         if self.swift_store_auth_version != "3" {
             wrong("swift_store_auth_version", "expected 3");
         }
-        if self.swift_store_large_object_chunk_size > self.swift_store_large_object_size {
-            wrong(
-                "swift_store_large_object_chunk_size",
-                "expected at most swift_store_large_object_size",
-            );
-        }
         let by_file = self.swift_store_config_file.is_some();
+        let file = section.written("swift_store_config_file");
+        if file.is_some_and(|written| written.text.is_empty()) {
+            wrong("swift_store_config_file", "expected the path of a file");
+        }
         let by_options = self.swift_store_auth_address.is_some();
         if !self.swift_store_multi_tenant && !by_file && !by_options {
             wrong(
@@ -342,13 +378,16 @@ impl SwiftOptions {
                 "missing option, required unless swift_store_auth_address and credentials are set",
             );
         }
-        if let Some(reference) = self.own_reference() {
+        if let Some(reference) = self.own_reference()
+            && !by_file
+            && !self.swift_store_multi_tenant
+        {
             if reference.auth_address.trim().is_empty() {
                 wrong("swift_store_auth_address", "missing required option");
             } else if let Err(error) = reference.address() {
                 wrong("swift_store_auth_address", error.message());
             }
-            if !by_file && reference.identity().is_err() {
+            if reference.identity().is_err() {
                 let what = "missing option, required with swift_store_auth_address";
                 wrong("swift_store_user", what);
             }
@@ -356,9 +395,10 @@ impl SwiftOptions {
         if self.swift_store_container.is_empty() || self.swift_store_container.contains('/') {
             wrong("swift_store_container", "expected a name without /");
         }
-        if self.default_swift_reference.is_empty()
-            || self.default_swift_reference.contains(['/', ':', '@', '?', '#'])
-        {
+        let reference = section.written("default_swift_reference");
+        if by_file && reference.is_some_and(|written| written.text.is_empty()) {
+            wrong("default_swift_reference", "expected the name of a reference");
+        } else if self.default_swift_reference.contains(['/', ':', '@', '?', '#']) {
             wrong("default_swift_reference", "expected a name without / : @ ? and #");
         }
         let host = self.swift_store_proxy_host.as_deref().unwrap_or_default();

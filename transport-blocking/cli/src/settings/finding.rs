@@ -35,7 +35,7 @@ impl Finding {
         Self::in_file(&error.file, Some(error.line), error.problem.to_string())
     }
 
-    pub(super) fn of_config(error: &ConfigError) -> Self {
+    pub(crate) fn of_config(error: &ConfigError) -> Self {
         let (file, line) = error.place.clone().unzip();
         Self {
             file,
