@@ -37,7 +37,7 @@ pub(super) fn checksums(element: Element<'_>) -> Vec<Declared> {
 /// Decodes the keys of a list, which are percent-encoded if the document says so.
 ///
 /// Only the EncodingType in the document counts, because servers that ignore `encoding-type` leave
-/// it out. A key that is no percent-encoding is kept as it is, because some servers send `url` and
+/// it out. A key that can't be a percent-encoding is kept as it is, because some servers send `url` and
 /// encode nothing. The encoding of a key that is not UTF-8 is an error, because the key can't be
 /// represented, and its undecoded form is another key.
 #[derive(Clone, Copy)]
@@ -101,29 +101,14 @@ impl Keys {
     }
 
     fn decode(self, text: &str) -> Result<String, Error> {
-        if !self.encoded || !is_encoding(text) {
+        // What has a space, a control character or a letter beyond ASCII was not encoded.
+        if !self.encoded || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Ok(text.to_owned());
         }
         escape::decode_form(text).map(Cow::into_owned).ok_or_else(|| {
             let shown: String = text.chars().take(SHOWN).collect();
             Error::invalid_response(format!("the list has a key that is not UTF-8: {shown}"))
         })
-    }
-}
-
-/// Returns whether the text can be the result of percent-encoding.
-fn is_encoding(text: &str) -> bool {
-    let mut rest = text.as_bytes();
-    loop {
-        rest = match rest {
-            [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                rest
-            }
-            [b'%', ..] => return false,
-            [byte, rest @ ..] if byte.is_ascii_graphic() => rest,
-            [_, ..] => return false,
-            [] => return true,
-        };
     }
 }
 
