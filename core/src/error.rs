@@ -109,6 +109,7 @@ struct Facts {
     region: Option<String>,
     hint: Option<&'static str>,
     retry_after: Option<Duration>,
+    #[cfg(feature = "swift")]
     recurs: Option<bool>,
     failure: Option<ExchangeError>,
     attempts: u32,
@@ -132,6 +133,7 @@ impl Error {
             region: None,
             hint: None,
             retry_after: None,
+            #[cfg(feature = "swift")]
             recurs: None,
             failure: None,
             attempts: 0,

@@ -35,6 +35,7 @@ mod resolve;
 mod skew;
 #[cfg(feature = "credentials")]
 mod source;
+#[cfg(feature = "credentials")]
 mod sso;
 #[cfg(feature = "credentials")]
 mod sts;

@@ -30,7 +30,8 @@ use apus_core::{Error, Secret};
 
 use crate::clock;
 use crate::files::Output;
-use crate::read::{self, home, text, unreadable};
+use crate::files::home;
+use crate::read::{self, text, unreadable};
 
 /// Returns the keys of `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
 ///

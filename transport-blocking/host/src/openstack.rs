@@ -25,7 +25,7 @@ use apus_core::{Error, Secret};
 
 use crate::read::{self, unreadable};
 
-pub use crate::read::home;
+pub use crate::files::home;
 
 /// Where to find clouds.
 #[derive(Clone, Debug)]

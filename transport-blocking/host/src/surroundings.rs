@@ -44,7 +44,9 @@ mod aws {
     use super::*;
     use crate::credentials::{Ambient, renewed};
     #[cfg(feature = "tls")]
-    use crate::read::{self, home, unreadable};
+    use crate::files::home;
+    #[cfg(feature = "tls")]
+    use crate::read::{self, unreadable};
 
     impl FromEnv for Service {
         /// Uses region, endpoint, profile and keys as the AWS SDKs do: `AWS_REGION`,

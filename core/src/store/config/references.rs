@@ -57,6 +57,7 @@ pub(in crate::store) struct OfCloud {
 
 /// How to authenticate at a cloud.
 #[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(not(feature = "clouds"), expect(dead_code, reason = "only clouds have these"))]
 pub(in crate::store) enum By {
     Login(Identity, Scope),
     /// A token that is sent to the endpoint as it is.

@@ -33,5 +33,17 @@ mod below;
 mod output;
 mod target;
 
+use std::env;
+use std::path::PathBuf;
+
 pub use self::below::create_parents;
 pub use self::output::{Output, Remark};
+
+/// Returns a path whose `~` is the user's home directory.
+pub fn home(path: &str) -> PathBuf {
+    let rest = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    match (rest, env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest.trim_start_matches('/')),
+        _ => PathBuf::from(path),
+    }
+}

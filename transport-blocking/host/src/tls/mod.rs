@@ -159,7 +159,7 @@ impl Tls {
     #[cfg(feature = "clouds")]
     pub fn with_cloud(self, cloud: &CloudTls) -> Result<Self, Error> {
         let read = |path: &str| {
-            let path = crate::read::home(path);
+            let path = crate::files::home(path);
             crate::read::file(&path).map_err(|error| crate::read::unreadable(&path, &error))
         };
         let mut tls = self;
