@@ -79,6 +79,7 @@ mod store_configuration;
 mod store_connections;
 #[cfg(feature = "store")]
 mod store_errors;
+#[cfg(feature = "store")]
 mod store_glance_files;
 #[cfg(feature = "store")]
 mod store_references;
