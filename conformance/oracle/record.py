@@ -35,6 +35,7 @@ FAMILIES = [
     "locations_specified",
     "migration",
     "oslo_files",
+    "operator_files",
 ]
 
 

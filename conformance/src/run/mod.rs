@@ -21,6 +21,7 @@ mod endpoint;
 mod keystone;
 mod location;
 mod migration;
+mod operator_files;
 mod oslo_config;
 mod post_policy;
 mod report;
@@ -131,6 +132,8 @@ const SUITES: &[(&str, Suite)] = &[
     ("location-swift", location::swift),
     ("migration", migration::migration),
     ("oslo-config", oslo_config::oslo_config),
+    ("swift-references", operator_files::references),
+    ("enabled-backends", operator_files::enabled_backends),
     ("aws-config", aws_config::aws_config),
     ("keystone-auth", keystone::auth),
     ("keystone-catalog", keystone::catalog),
