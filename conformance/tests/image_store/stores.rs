@@ -51,7 +51,13 @@ impl Stores {
         let text = fs::read_to_string(&path).unwrap();
         let oslo = OsloConfig::parse([(path.to_str().unwrap(), text.as_str())]).unwrap();
         let configuration = Configuration::of_oslo(&oslo).unwrap();
-        assert_eq!(configuration.warnings, []);
+        // The tenants' backend takes its service user from the file, which Glance refuses.
+        let mut warnings = configuration.warnings.iter();
+        let left = warnings.find(|warning| {
+            (warning.section.as_str(), warning.option.as_deref())
+                != ("users", Some("swift_store_config_file"))
+        });
+        assert_eq!(left, None);
         match via {
             Via::Blocking => {
                 Self::Blocking(apus_blocking::Stores::from_config(&configuration).unwrap())
