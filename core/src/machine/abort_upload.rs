@@ -111,14 +111,12 @@ impl Machine for S3AbortUpload {
                 }
                 Phase::Next => self.phase = self.abort(),
                 Phase::Aborting(call) => {
-                    // A call that waits without a request in flight is about to repeat it.
-                    let step = match nest(call.poll(now), ABORT) {
-                        ControlFlow::Break(Step::Wait(_)) if self.once && !call.is_in_flight() => {
+                    let (made, waits) = (call.attempts(), call.is_in_flight());
+                    match nest(call.poll(now), ABORT) {
+                        // The only attempt has failed, and would be repeated.
+                        ControlFlow::Break(_) if self.once && made > 0 && !waits => {
                             return self.over(Err(ExchangeError::cancelled().into()));
                         }
-                        step => step,
-                    };
-                    match step {
                         ControlFlow::Break(step) => return step,
                         ControlFlow::Continue(Err(error)) if !is_gone(&error) => {
                             return self.over(Err(error));
