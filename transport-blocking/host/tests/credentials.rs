@@ -1,4 +1,5 @@
 //! The renewed token of a login replaces the cached one.
+#![cfg(feature = "credentials")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
