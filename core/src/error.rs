@@ -4,16 +4,16 @@
 //! predicates such as [`Error::is_not_found`] serve to branch on, and the accessors return status,
 //! code, request id and attempts as the server and the machine reported them.
 
+mod exchange;
 mod leftover;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
 
+pub use self::exchange::{ExchangeError, ExchangeErrorKind};
 pub use self::leftover::Leftover;
 use crate::one_line::OneLine;
 
@@ -34,62 +34,6 @@ pub enum Kind {
     Integrity,
     /// No valid credentials: none are configured, or a token could not be renewed.
     Auth,
-}
-
-/// What prevented or interrupted an exchange, as a transport reports it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExchangeError {
-    kind: ExchangeErrorKind,
-    detail: String,
-    lasting: bool,
-    changed: bool,
-    unsent: bool,
-    cause: Option<Cause>,
-}
-
-/// The error behind another one.
-#[derive(Clone, Debug)]
-struct Cause(Arc<dyn std::error::Error + Send + Sync>);
-
-impl PartialEq for Cause {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Eq for Cause {}
-
-/// The cause of an [`ExchangeError`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ExchangeErrorKind {
-    /// The host name has no address.
-    Resolve,
-    /// The connection to the server could not be opened.
-    Connect,
-    /// TLS could not be negotiated, or the certificate is not trusted.
-    Tls,
-    /// The proxy refused the request or failed.
-    Proxy,
-    /// A time limit of the exchange was exceeded: for the connection, for the head, for a pause in
-    /// a body, for its least rate, or for the whole.
-    Timeout,
-    /// The connection was closed before a status line arrived.
-    Closed,
-    /// The connection was closed after the head and before the end of the body.
-    Cut,
-    /// A success arrived before the whole body of the request was sent.
-    Unsent,
-    /// The exchange was cancelled.
-    Cancelled,
-    /// The caller's source could not be read, or gave fewer or more bytes than a request needs.
-    Source,
-    /// The caller's source has fewer or more bytes than were announced.
-    Length,
-    /// The caller's sink failed to take the bytes.
-    Sink,
-    /// The response is not valid HTTP, or exceeds a limit.
-    Protocol,
 }
 
 /// Why an operation or a machine failed. The [module](self) describes how to read it.
@@ -451,12 +395,12 @@ impl Error {
 
     /// Whether the operation or machine was cancelled.
     pub fn is_cancelled(&self) -> bool {
-        self.exchange_error().is_some_and(|failure| failure.kind == ExchangeErrorKind::Cancelled)
+        self.exchange_error().is_some_and(|failure| failure.kind() == ExchangeErrorKind::Cancelled)
     }
 
     /// Whether a time limit was exceeded.
     pub fn is_timeout(&self) -> bool {
-        self.exchange_error().is_some_and(|failure| failure.kind == ExchangeErrorKind::Timeout)
+        self.exchange_error().is_some_and(|failure| failure.kind() == ExchangeErrorKind::Timeout)
     }
 
     fn status_is(&self, status: u16) -> bool {
@@ -529,7 +473,7 @@ impl std::error::Error for Error {
 
 impl From<ExchangeError> for Error {
     fn from(failure: ExchangeError) -> Self {
-        let kind = match failure.kind {
+        let kind = match failure.kind() {
             ExchangeErrorKind::Source | ExchangeErrorKind::Length | ExchangeErrorKind::Sink => {
                 Kind::InvalidInput
             }
@@ -539,110 +483,6 @@ impl From<ExchangeError> for Error {
         let mut error = Self::new(kind, failure.to_string());
         error.0.failure = Some(failure);
         error
-    }
-}
-
-impl ExchangeError {
-    /// Creates a failure with this cause. `detail` is what else the transport knows, without
-    /// secrets.
-    pub fn new(kind: ExchangeErrorKind, detail: impl Into<String>) -> Self {
-        let (lasting, changed, unsent) = (false, false, false);
-        Self { kind, detail: detail.into(), lasting, changed, unsent, cause: None }
-    }
-
-    /// Creates a failure with this cause and the error behind it, that of the caller's reader or
-    /// writer. [`source`](std::error::Error::source) returns that error: the one in `error`, if the
-    /// caller put one of its own there, or else `error`.
-    pub fn of_io(kind: ExchangeErrorKind, error: io::Error) -> Self {
-        let detail = error.to_string();
-        let cause: Box<dyn std::error::Error + Send + Sync> = match error.get_ref() {
-            Some(_) => error.into_inner().unwrap_or_else(|| detail.clone().into()),
-            None => error.into(),
-        };
-        Self { cause: Some(Cause(cause.into())), ..Self::new(kind, detail) }
-    }
-
-    /// Creates a failure with the cause [`ExchangeErrorKind::Cancelled`].
-    pub fn cancelled() -> Self {
-        Self::new(ExchangeErrorKind::Cancelled, String::new())
-    }
-
-    /// Creates a failure with the cause [`ExchangeErrorKind::Source`]: the source has changed since it was
-    /// first read, or since its length was read. What was sent may mix old and new bytes.
-    pub fn source_changed(detail: impl Into<String>) -> Self {
-        let detail = format!("its content changed during the transfer: {}", detail.into());
-        Self { changed: true, ..Self::new(ExchangeErrorKind::Source, detail) }
-    }
-
-    /// Whether the source changed, as opposed to a source that can't be read.
-    pub fn is_source_changed(&self) -> bool {
-        self.changed
-    }
-
-    /// Marks the failure as lasting: another attempt would fail in the same way, because a proxy
-    /// refuses the password, for example. The request is not repeated.
-    #[must_use]
-    pub fn lasting(self) -> Self {
-        Self { lasting: true, ..self }
-    }
-
-    /// Whether another attempt would fail in the same way.
-    pub fn is_lasting(&self) -> bool {
-        self.lasting
-    }
-
-    /// Records that the failure occurred before any byte of the request was sent: the server has
-    /// not acted on it.
-    #[must_use]
-    pub fn before_request(self) -> Self {
-        Self { unsent: true, ..self }
-    }
-
-    /// Whether it is known that no byte of the request was sent.
-    pub fn is_before_request(&self) -> bool {
-        self.unsent
-    }
-
-    /// Returns the cause.
-    pub fn kind(&self) -> ExchangeErrorKind {
-        self.kind
-    }
-
-    /// Returns what the transport added.
-    pub fn detail(&self) -> &str {
-        &self.detail
-    }
-}
-
-impl fmt::Display for ExchangeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            ExchangeErrorKind::Resolve => "could not resolve the host name",
-            ExchangeErrorKind::Connect => "could not connect",
-            ExchangeErrorKind::Tls => "TLS failed",
-            ExchangeErrorKind::Proxy => "the proxy failed",
-            ExchangeErrorKind::Timeout => "timed out",
-            ExchangeErrorKind::Closed => "the connection was closed before a response",
-            ExchangeErrorKind::Cut => "the response is incomplete",
-            ExchangeErrorKind::Unsent => {
-                "the response arrived before the whole request body was sent"
-            }
-            ExchangeErrorKind::Cancelled => "cancelled",
-            ExchangeErrorKind::Source => "the source failed",
-            ExchangeErrorKind::Length => "the source has an unexpected length",
-            ExchangeErrorKind::Sink => "the sink failed",
-            ExchangeErrorKind::Protocol => "the response is not valid HTTP",
-        })?;
-        if !self.detail.is_empty() {
-            write!(f, ": {}", OneLine::new(&self.detail))?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for ExchangeError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.cause.as_ref().map(|cause| &*cause.0 as _)
     }
 }
 
