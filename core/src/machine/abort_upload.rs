@@ -1,13 +1,15 @@
 //! The removal of one multipart upload.
 //!
 //! ```text
-//!  Aborting ─▶ Listing ── it does not exist ──▶ over
+//!  Aborting ─▶ Listing ── it does not exist ──────────────────────▶ over
 //!     ▲           │
-//!     └ it exists ┘   three times at most
+//!     └ it exists ┴─ three times, or refused ─▶ Comparing ─────────▶ over
 //! ```
 //!
 //! A part that was in flight during the abort may be stored after it ("AbortMultipartUpload", S3 API
-//! reference), so that an abort counts only when the upload can't be listed any more.
+//! reference), so that an abort counts only when the upload can't be listed any more. s3s-fs lists
+//! any upload, without parts, and refuses to abort one that it has aborted: there the list of an
+//! upload that does not exist is the same, and the acknowledged abort is all that can be known.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use crate::http::Completion;
 use crate::machine::Call;
 use crate::machine::compose::{nest, seed};
 use crate::now::Now;
-use crate::s3::{AbortMultipartUpload, CustomerKey, ListParts, Service};
+use crate::s3::{AbortMultipartUpload, CustomerKey, ListParts, ListPartsOutput, Service};
 
 /// Removes a multipart upload and its parts, and checks that it does not exist any more.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub struct S3AbortUpload {
     auth: usize,
     seed: u64,
     aborts: u32,
+    /// After the acknowledged aborts the upload was listed without parts.
+    empty: bool,
     /// Only one attempt, without a check.
     once: bool,
     cancelled: bool,
@@ -40,6 +44,8 @@ enum Phase {
     Next,
     Aborting(Box<Call<AbortMultipartUpload>>),
     Listing(Box<Call<ListParts>>),
+    /// Lists an upload that does not exist; the error is returned if that can't be listed.
+    Comparing(Box<Call<ListParts>>, Error),
     Over,
 }
 
@@ -52,8 +58,18 @@ impl S3AbortUpload {
         service: Arc<Service>,
         seed: u64,
     ) -> Self {
-        let (once, cancelled, phase) = (false, false, Phase::Next);
-        Self { abort, customer_key, service, auth: 0, seed, aborts: 0, once, cancelled, phase }
+        Self {
+            abort,
+            customer_key,
+            service,
+            auth: 0,
+            seed,
+            aborts: 0,
+            empty: false,
+            once: false,
+            cancelled: false,
+            phase: Phase::Next,
+        }
     }
 
     /// Makes one attempt, and does not check it: for a process that must not wait.
@@ -75,13 +91,33 @@ impl S3AbortUpload {
         Phase::Aborting(Box::new(call.with_auth(self.auth)))
     }
 
-    fn list(&self) -> Phase {
-        let AbortMultipartUpload { bucket, key, upload_id, common, .. } = &self.abort;
+    fn list(&self, upload_id: &str) -> Box<Call<ListParts>> {
+        let AbortMultipartUpload { bucket, key, common, .. } = &self.abort;
         let mut list = ListParts::new(bucket, key, upload_id);
         list.customer_key.clone_from(&self.customer_key);
         list.common.clone_from(common);
         let (service, seed) = (Arc::clone(&self.service), seed(self.seed, LIST));
-        Phase::Listing(Box::new(Call::new(list, service, seed).with_auth(self.auth)))
+        Box::new(Call::new(list, service, seed).with_auth(self.auth))
+    }
+
+    /// Handles the end of the aborts while the upload seems to exist.
+    fn contradicted(&mut self, error: Error) -> ControlFlow<Step<()>> {
+        match another_id(&self.abort.upload_id).filter(|_| self.empty) {
+            Some(id) => self.phase = Phase::Comparing(self.list(&id), error),
+            None => return ControlFlow::Break(self.over(Err(error))),
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Handles a list that shows the upload after an acknowledged abort.
+    fn listed(&mut self, page: &ListPartsOutput) -> ControlFlow<Step<()>> {
+        let is_empty = page.parts.is_empty() && page.is_truncated != Some(true);
+        self.empty = is_empty && (self.empty || self.aborts == 1);
+        if self.aborts < ABORTS {
+            self.phase = self.abort();
+            return ControlFlow::Continue(());
+        }
+        self.contradicted(self.remains())
     }
 
     fn over(&mut self, result: Result<(), Error>) -> Step<()> {
@@ -119,23 +155,39 @@ impl Machine for S3AbortUpload {
                         }
                         ControlFlow::Break(step) => return step,
                         ControlFlow::Continue(Err(error)) if !is_gone(&error) => {
-                            return self.over(Err(error));
+                            if let ControlFlow::Break(step) = self.contradicted(error) {
+                                return step;
+                            }
                         }
                         ControlFlow::Continue(_) if self.once => return self.over(Ok(())),
-                        ControlFlow::Continue(_) => self.phase = self.list(),
+                        ControlFlow::Continue(_) => {
+                            self.phase = Phase::Listing(self.list(&self.abort.upload_id));
+                        }
                     }
                 }
                 Phase::Listing(call) => match nest(call.poll(now), LIST) {
                     ControlFlow::Break(step) => return step,
-                    ControlFlow::Continue(Ok(_)) if self.aborts < ABORTS => {
-                        self.phase = self.abort();
+                    ControlFlow::Continue(Ok(page)) => {
+                        if let ControlFlow::Break(step) = self.listed(&page) {
+                            return step;
+                        }
                     }
-                    ControlFlow::Continue(Ok(_)) => {
-                        let error = self.remains();
+                    // Where the client may not list, an acknowledged abort is all that can be known.
+                    ControlFlow::Continue(Err(error)) if is_gone(&error) || error.is_denied() => {
+                        return self.over(Ok(()));
+                    }
+                    ControlFlow::Continue(Err(error)) => return self.over(Err(error)),
+                },
+                Phase::Comparing(call, _) => match nest(call.poll(now), LIST) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(Ok(_)) => return self.over(Ok(())),
+                    ControlFlow::Continue(Err(_)) => {
+                        let error = match std::mem::replace(&mut self.phase, Phase::Next) {
+                            Phase::Comparing(_, error) => error,
+                            _ => self.remains(),
+                        };
                         return self.over(Err(error));
                     }
-                    // A client without permission to list may nevertheless have aborted.
-                    ControlFlow::Continue(Err(_)) => return self.over(Ok(())),
                 },
                 Phase::Over => return Step::Wait(None),
             }
@@ -145,7 +197,9 @@ impl Machine for S3AbortUpload {
     fn complete(&mut self, now: Now, mut done: Completion) {
         match (done.route(), &mut self.phase) {
             (Some(ABORT), Phase::Aborting(call)) => call.complete(now, done),
-            (Some(LIST), Phase::Listing(call)) => call.complete(now, done),
+            (Some(LIST), Phase::Listing(call) | Phase::Comparing(call, _)) => {
+                call.complete(now, done)
+            }
             _ => {}
         }
     }
@@ -153,7 +207,7 @@ impl Machine for S3AbortUpload {
     fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         match &mut self.phase {
             Phase::Aborting(call) => call.cancel(now, on_failure),
-            Phase::Listing(call) => call.cancel(now, on_failure),
+            Phase::Listing(call) | Phase::Comparing(call, _) => call.cancel(now, on_failure),
             Phase::Next => self.cancelled = true,
             Phase::Over => {}
         }
@@ -175,6 +229,14 @@ impl Machine for S3AbortUpload {
 /// Returns whether the upload does not exist any more.
 pub(crate) fn is_gone(error: &Error) -> bool {
     error.is_not_found() || error.code() == Some("NoSuchUpload")
+}
+
+/// Returns an upload ID of the same form that no upload has: another last letter or digit.
+pub(crate) fn another_id(id: &str) -> Option<String> {
+    let at = id.rfind(|last: char| last.is_ascii_alphanumeric())?;
+    let (before, rest) = id.split_at_checked(at)?;
+    let other = if rest.starts_with('0') { "1" } else { "0" };
+    Some(format!("{before}{other}{}", rest.get(1..)?))
 }
 
 const ABORT: u32 = 0;

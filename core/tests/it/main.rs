@@ -8,6 +8,7 @@
 //! `aws`, `cloud`, `images`, `support` and `swift_store` are the servers that the tests run
 //! against.
 
+mod abort_upload;
 #[cfg(feature = "credentials")]
 mod aws;
 #[cfg(feature = "swift")]

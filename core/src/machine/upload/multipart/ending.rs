@@ -6,6 +6,7 @@ use super::{
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value, combine};
 use crate::contract::{Notice, OnFailure, Operation as _, Proof};
 use crate::error::{Error, Kind, Leftover};
+use crate::machine::abort_upload::another_id;
 use crate::machine::upload::flight::WATCHES;
 use crate::machine::upload::multipart::Uploaded;
 use crate::machine::upload::{absent, tag};
@@ -411,12 +412,4 @@ impl Multipart {
         self.fail(now, error);
         self.phase = if keeps { self.check() } else { self.cleanup() };
     }
-}
-
-/// Returns an upload ID of the same form that no upload has: another last letter or digit.
-fn another_id(id: &str) -> Option<String> {
-    let at = id.rfind(|last: char| last.is_ascii_alphanumeric())?;
-    let (before, rest) = id.split_at_checked(at)?;
-    let other = if rest.starts_with('0') { "1" } else { "0" };
-    Some(format!("{before}{other}{}", rest.get(1..)?))
 }
