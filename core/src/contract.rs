@@ -20,7 +20,7 @@ mod task;
 pub use self::authenticator::{
     AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest, PresignKey,
 };
-pub use self::driven::{Driven, Handle};
+pub use self::driven::{Driven, Handle, Started};
 pub use self::machine::{Machine, OnFailure, OpensHead, Step, StreamWindow};
 pub use self::notice::Notice;
 pub use self::task::{IntoMachine, Paged, Pages, Start};

@@ -175,6 +175,7 @@ mod cancel;
 mod client;
 mod config;
 mod connect;
+mod drive;
 mod ends;
 mod exchange;
 mod file;
@@ -192,20 +193,19 @@ mod sending;
 mod sink;
 mod source;
 mod spool;
-mod started;
 #[cfg(feature = "store")]
 mod stores;
 mod stream;
 
 pub use self::builder::ClientBuilder;
 pub use self::cancel::CancelToken;
-pub use self::client::{Client, Run, Transport};
+pub use self::client::{Client, Transport};
 pub use self::config::TransportConfig;
 pub use self::pages::{Items, PageStream};
 pub use self::reader::Reader;
+pub use self::run::Run;
 pub use self::sink::Sink;
 pub use self::source::Source;
-pub use self::started::Started;
 #[cfg(feature = "store")]
 pub use self::stores::Stores;
 pub use apus_core::api::s3;
@@ -214,6 +214,7 @@ pub use apus_core::api::swift;
 pub use apus_core::checksum::{self, Hashers};
 #[cfg(feature = "content-type")]
 pub use apus_core::content_type;
+pub use apus_core::contract::Started;
 pub use apus_core::credentials::Credentials;
 pub use apus_core::guide;
 pub use apus_core::http::{ByteRange, Conditions, ETag, Timeouts};

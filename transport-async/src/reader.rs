@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::client::DropGuard;
+use crate::run::DropGuard;
 use crate::sink::Sink;
 
 /// The bytes of a download, read while its machine runs in a task of its own: a [`Stream`] of

@@ -1,442 +1,236 @@
-//! The loop that runs a machine.
-//!
-//! ```text
-//!          ┌──────────────────────────────────────────────────────┐
-//!          ▼                                                      │
-//!        turn ── Launch ─▶ perform: here, or as a task ── complete┤
-//!          ├──── Park ───▶ wait: completion, time, source, cancel ┘
-//!          └──── Done ───▶ the result
-//! ```
+//! A task that is about to run, and its result.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::fmt;
+use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use apus_core::Error;
-use apus_core::contract::{Machine, OnFailure};
+use apus_core::contract::{IntoMachine, Machine, OpensHead, Start};
 use apus_core::error::ExchangeError;
-use apus_core::http::{Completion, Exchange};
-use apus_core::machine::{Auth, Pump, Running, Turn};
-use apus_core::now::Wait;
-use apus_host::{clock, trace};
-use tokio::time::{Sleep, sleep_until};
+use apus_core::machine::{Auth, Claim, CleanUps, Observer, Running, observe_both};
+use tokio::sync::oneshot;
 
-use crate::cancel::{Arrival, CancelToken, Listener, RunWaker};
+use crate::cancel::CancelToken;
 use crate::client::Transport;
+use crate::drive::{DriveContext, Peek, drive, spanned};
 use crate::ends::Ends;
-use crate::exchange::ExchangeInProgress;
-use crate::pipe::Inflow;
-use crate::source::Spooling;
+use crate::reader::Reader;
+use crate::sink::Sink;
+use crate::source::Source;
 
-/// Is shown the machine after every step, until it returns true.
-pub(crate) type Peek<M> = Box<dyn FnMut(&M) -> bool + Send>;
-
-/// What a run is driven with, besides its machine.
-pub(crate) struct DriveContext<M> {
-    pub(crate) auths: Arc<[Auth]>,
-    pub(crate) ends: Ends,
-    pub(crate) tokens: Vec<CancelToken>,
-    pub(crate) running: Option<Running>,
-    /// Waits for the head of a download.
-    pub(crate) peek: Option<Peek<M>>,
-}
-
-/// Drives `machine` until it is done, and ends the sink.
-pub(crate) async fn drive<M: Machine>(
-    machine: M,
-    transport: &Transport,
-    with: DriveContext<M>,
-) -> Result<M::Output, Error> {
-    let sink = with.ends.sink.clone();
-    let result = drive_into(machine, transport, with).await;
-    sink.end(result).await
-}
-
-/// Drives `machine` until it is done; the sink is not committed yet.
-async fn drive_into<M: Machine>(
-    machine: M,
-    transport: &Transport,
-    with: DriveContext<M>,
-) -> Result<M::Output, Error> {
-    let DriveContext { auths, mut ends, tokens, running, peek } = with;
-    let needs = machine.needs();
-    needs.check(ends.source.given()?, ends.sink.is_given())?;
-    let workers = ends.source.begin(needs.memory()).await?;
-    ends.pass = workers.as_ref().map(|workers| Arc::clone(workers.pass()));
-    let bell = Arc::new(RunWaker::default());
-    let mut pump = Pump::new(machine, auths, Waker::from(Arc::clone(&bell)));
-    if let Some(rate_limits) = &ends.rate_limits {
-        pump = pump.with_rate_limits(Arc::clone(rate_limits));
-    }
-    if let Some(observer) = trace::observe(ends.observer.as_ref()) {
-        pump = pump.with_observer(observer);
-    }
-    let listeners = tokens.iter().map(CancelToken::listen).collect();
-    let mut driver = Driver {
-        pump,
-        bell,
-        tokens,
-        listeners,
-        stop: None,
-        inflow: None,
-        failed: None,
-        running,
-        peek,
-        cancelled: false,
-        steps: 0,
-    };
-    let alone = driver.peek.is_none()
-        && driver.pump.machine().concurrency() <= 1
-        && driver.pump.stream_window().is_none();
-    let result = if alone {
-        driver.run_here(transport, &ends).await
-    } else {
-        driver.open_source(&ends)?;
-        driver.run_crew(transport, &Arc::new(ends.clone())).await
-    };
-    let output = driver.verdict(result)?;
-    ends.sink.flush().await?;
-    if let Some(workers) = workers {
-        // The run can't be cancelled any more.
-        ends.source.settle(workers, needs.source.is_some()).await;
-    }
-    Ok(output)
-}
-
-struct Driver<M: Machine> {
-    pump: Pump<M>,
-    bell: Arc<RunWaker>,
-    /// The tokens that may cancel the run; empty after one did.
+/// A task that is about to run, and what it runs with.
+#[must_use = "nothing runs before `send`"]
+pub struct Run<T, S = ()> {
+    name: &'static str,
+    task: T,
+    service: Arc<S>,
+    seed: u64,
+    transport: Transport,
+    auths: Arc<[Auth]>,
+    ends: Ends,
     tokens: Vec<CancelToken>,
-    /// The listeners to these tokens.
-    listeners: Vec<Listener>,
-    /// Stops the workers that move the caller's bytes.
-    stop: Option<CancelToken>,
-    inflow: Option<Inflow>,
-    /// The error that ended the run, if it is not the machine's own.
-    failed: Option<Error>,
-    /// Is told the leftovers; absent after the result has them.
-    running: Option<Running>,
-    peek: Option<Peek<M>>,
-    cancelled: bool,
-    /// How many steps of cleaning up pass before the leftovers are reported again.
-    steps: usize,
+    cleanups: CleanUps,
 }
 
-/// What woke a parked run.
-enum Event {
-    Bell,
-    Time,
-    Cancelled(OnFailure),
-    Supplied(u64, bool),
-    Failed(ExchangeError),
-}
+/// What the machine of a task returns.
+pub(crate) type Output<T, S> = <<T as IntoMachine<S>>::Machine as Machine>::Output;
 
-impl<M: Machine> Driver<M> {
-    /// Performs one exchange after the other, in this task.
-    async fn run_here(&mut self, transport: &Transport, ends: &Ends) -> Result<M::Output, Error> {
-        let mut now = clock::now();
-        loop {
-            match self.pump.turn(now) {
-                Turn::Launch(exchange) => {
-                    self.tell();
-                    let mut flight = ExchangeInProgress::new(exchange, None);
-                    let stop = if flight.moves_bytes() { &self.tokens[..] } else { &[] };
-                    let done = fly(&mut flight, transport, ends, stop).await;
-                    if let Some(leave) = self.tokens.iter().find_map(CancelToken::leave) {
-                        self.cancel(leave);
-                    }
-                    now = clock::now();
-                    self.pump.complete(now, done);
-                }
-                Turn::Park(wait) => {
-                    self.pause(wait).await;
-                    now = clock::now();
-                }
-                Turn::Done(result) => return result,
-            }
-        }
+/// The metadata of what is downloaded, and a reader of the bytes.
+pub(crate) type Open<T, S> =
+    (<<T as IntoMachine<S>>::Machine as OpensHead>::Head, Reader<Output<T, S>>);
+
+impl<T, S> Run<T, S> {
+    pub(crate) fn new(
+        name: &'static str,
+        task: T,
+        (service, seed): (Arc<S>, u64),
+        transport: Transport,
+        auths: impl Into<Arc<[Auth]>>,
+        ends: Ends,
+        cleanups: &CleanUps,
+    ) -> Self {
+        let (auths, tokens, cleanups) = (auths.into(), Vec::new(), cleanups.clone());
+        Self { name, task, service, seed, transport, auths, ends, tokens, cleanups }
     }
 
-    /// Performs each exchange in a task of its own.
-    async fn run_crew(
-        &mut self,
-        transport: &Transport,
-        ends: &Arc<Ends>,
-    ) -> Result<M::Output, Error> {
-        ends.sink.attach(&self.bell);
-        self.stop = Some(CancelToken::new());
-        loop {
-            let turn = self.pump.turn(clock::now());
-            self.peek();
-            match turn {
-                Turn::Launch(exchange) => self.launch(exchange, transport, ends),
-                Turn::Park(wait) => {
-                    let flying = self.pump.in_flight();
-                    if wait.is_none() && flying > 0 && ends.sink.waiting() == flying {
-                        // The next range is not in flight: it is launched after one of these has
-                        // ended.
-                        ends.sink.settle();
-                    }
-                    self.pause(wait).await;
-                }
-                Turn::Done(result) => return result,
-            }
-        }
+    /// Sends the bytes of `source`: a file, memory, or a reader.
+    pub fn body(mut self, source: impl Into<Source>) -> Self {
+        self.ends.source = source.into();
+        self
     }
 
-    /// Shows the machine to the caller that waits for its head.
-    fn peek(&mut self) {
-        let machine = self.pump.machine();
-        self.peek.take_if(|peek| peek(machine));
+    /// Writes the response bodies that the machine passes on to `sink`.
+    pub fn write_to(mut self, sink: impl Into<Sink>) -> Self {
+        self.ends.sink = sink.into();
+        self
     }
 
-    fn launch(&self, exchange: Exchange, transport: &Transport, ends: &Arc<Ends>) {
-        let (bell, transport, ends) = (Arc::clone(&self.bell), transport.clone(), Arc::clone(ends));
-        let mut flight = ExchangeInProgress::new(exchange, Some(Arc::clone(&bell)));
-        let stop = self.stop.clone().filter(|_| flight.moves_bytes());
-        tokio::spawn(in_span(async move {
-            let done = fly(&mut flight, &transport, &ends, stop.as_slice()).await;
-            // The run may end with this completion, so what it lent must be returned first.
-            drop((flight, ends));
-            bell.hand_in(done);
-        }));
+    /// Adds an observer of this run to those of the client.
+    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.ends.observer = Some(observe_both(self.ends.observer.take(), observer));
+        self
     }
 
-    /// Opens the source for a machine that reads it through its stream window.
-    fn open_source(&mut self, ends: &Ends) -> Result<(), Error> {
-        let Some(window) = self.pump.stream_window() else { return Ok(()) };
-        match ends.source.spool()? {
-            Spooling::Whole(length) => window.supply(length, true),
-            Spooling::Pipe(inflow) => self.inflow = Some(inflow),
-        }
-        Ok(())
+    /// Writes the response bodies that the machine passes on to a file, completely or not at all:
+    /// see [`Sink::path`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Sink::path`].
+    pub fn to_path(self, path: impl AsRef<Path>) -> Result<Self, Error> {
+        Ok(self.write_to(Sink::path(path)?))
     }
 
-    async fn pause(&mut self, wait: Option<Wait>) {
-        self.tell();
-        let window = self.pump.stream_window().map(|window| (window.low(), window.high()));
-        if let (Some((low, _)), Some(inflow)) = (window, &self.inflow) {
-            inflow.release(low);
-        }
-        let high = window.map_or(0, |(_, high)| high);
-        let mut timer = wait.map(|wait| Box::pin(sleep_until(clock::instant(wait.until).into())));
-        let event = poll_fn(|cx| self.poll_event(cx, high, timer.as_mut())).await;
-        match event {
-            Event::Time => {}
-            Event::Bell => {
-                while let Some(arrival) = self.bell.take() {
-                    match arrival {
-                        Arrival::Head(opened) => self.pump.opened(clock::now(), opened),
-                        Arrival::End(done) => self.pump.complete(clock::now(), done),
-                    }
-                    self.peek();
-                }
-            }
-            Event::Cancelled(leave) => self.cancel(leave),
-            Event::Supplied(until, ended) => {
-                if let Some(window) = self.pump.stream_window() {
-                    window.supply(until, ended);
-                }
-            }
-            Event::Failed(failure) => {
-                self.failed = Some(failure.into());
-                self.cancel(OnFailure::Abort);
-            }
-        }
-    }
-
-    fn poll_event(
-        &mut self,
-        cx: &mut Context<'_>,
-        high: u64,
-        timer: Option<&mut Pin<Box<Sleep>>>,
-    ) -> Poll<Event> {
-        if self.bell.poll(cx).is_ready() {
-            return Poll::Ready(Event::Bell);
-        }
-        if let Poll::Ready(leave) = Listener::poll_any(&mut self.listeners, cx) {
-            return Poll::Ready(Event::Cancelled(leave));
-        }
-        if let Some(inflow) = self.inflow.as_mut().filter(|inflow| !inflow.has_ended()) {
-            match inflow.poll_fill(cx, high) {
-                Poll::Ready(Ok((until, ended))) => {
-                    return Poll::Ready(Event::Supplied(until, ended));
-                }
-                Poll::Ready(Err(failure)) => return Poll::Ready(Event::Failed(failure)),
-                Poll::Pending => {}
-            }
-        }
-        match timer.map(|timer| timer.as_mut().poll(cx)) {
-            Some(Poll::Ready(())) => Poll::Ready(Event::Time),
-            _ => Poll::Pending,
-        }
-    }
-
-    /// Stops what moves bytes, and lets the machine clean up.
-    fn cancel(&mut self, leave: OnFailure) {
-        self.cancelled = true;
-        self.tokens.clear();
-        self.listeners.clear();
-        self.inflow = None;
-        if let Some(stop) = self.stop.take() {
-            stop.cancel();
-        }
-        self.pump.cancel(clock::now(), leave);
-    }
-
-    /// Reports what cleaning up has yet to remove; the more there is, the less often.
-    fn tell(&mut self) {
-        let Some(running) = self.running.as_ref().filter(|_| self.cancelled) else { return };
-        if self.steps > 0 {
-            self.steps -= 1;
-            return;
-        }
-        let left = self.pump.machine().leftovers();
-        self.steps = left.len() / 16;
-        running.tell(left);
-    }
-
-    /// Returns the run's own error instead of the machine's, which only says that it was cancelled.
-    fn verdict(&mut self, result: Result<M::Output, Error>) -> Result<M::Output, Error> {
-        let result = self.reason(result);
-        if let Some(running) = self.running.take() {
-            let left = result.as_ref().err().map(|error| error.leftovers().to_vec());
-            running.tell(left.unwrap_or_default());
-        }
-        result
-    }
-
-    fn reason(&mut self, result: Result<M::Output, Error>) -> Result<M::Output, Error> {
-        let Some(mut failed) = self.failed.take() else { return result };
-        if let Err(error) = result {
-            for leftover in error.leftovers() {
-                failed = failed.with_leftover(leftover.clone());
-            }
-        }
-        Err(failed)
+    /// Stops when `token` is cancelled. May be called several times; each token stops the run.
+    pub fn cancel_on(mut self, token: CancelToken) -> Self {
+        self.tokens.push(token);
+        self
     }
 }
 
-impl<M: Machine> Drop for Driver<M> {
-    /// Drops without a result: the runtime ends, or the machine has panicked.
-    fn drop(&mut self) {
-        if let Some(running) = &self.running {
-            running.tell(self.pump.machine().leftovers());
+impl<T, S> Run<T, S>
+where
+    T: IntoMachine<S, Machine: Send + 'static>,
+    Output<T, S>: Send + 'static,
+{
+    /// Runs the machine to its end, in a task of its own. Dropping this future cancels the run; the
+    /// task goes on until the machine has cleaned up. [`Client::shutdown`] waits for that and
+    /// returns the leftovers.
+    ///
+    /// # Errors
+    ///
+    /// The task's options are invalid; the machine's, after it has cleaned up; or those of the
+    /// source or the sink.
+    pub async fn send(self) -> Result<Output<T, S>, Error> {
+        let token = CancelToken::new();
+        let (running, claim) = self.cleanups.begin();
+        let guard = DropGuard { token: token.clone(), claim: Some(claim) };
+        let task = tokio::spawn(self.cancel_on(token).drive(running, None)?);
+        guard.join(task.await)
+    }
+
+    /// Runs in a task of its own, and returns a reader of what the machine downloads. The reader
+    /// replaces the sink.
+    ///
+    /// # Errors
+    ///
+    /// The task's options are invalid. Later failures are errors of the reader.
+    pub fn reader(self) -> Result<Reader<Output<T, S>>, Error> {
+        self.read(None)
+    }
+
+    /// Runs in a task of its own, waits until the metadata of what is downloaded is known, and
+    /// returns it with a reader of the bytes. The reader replaces the sink.
+    ///
+    /// # Errors
+    ///
+    /// The run has failed before any metadata was known: the object does not exist, a condition is
+    /// not met.
+    pub async fn open(mut self) -> Result<Open<T, S>, Error>
+    where
+        T::Machine: OpensHead<Head: Clone + Send + 'static>,
+    {
+        self.ends.heads = true;
+        let (sender, head) = oneshot::channel();
+        let mut sender = Some(sender);
+        let peek: Peek<T::Machine> = Box::new(move |machine| match machine.head() {
+            Some(head) => {
+                sender.take().map(|sender| sender.send(head.clone()));
+                true
+            }
+            None => false,
+        });
+        let reader = self.read(Some(peek))?;
+        match head.await {
+            Ok(head) => Ok((head, reader)),
+            // The run has ended.
+            Err(_) => Err(match reader.finish().await {
+                Err(error) => error,
+                Ok(_) => Error::invalid_response("the download ended without metadata"),
+            }),
         }
     }
-}
 
-/// Runs a future in the span of the run, also in another task.
-#[cfg(feature = "tracing")]
-fn in_span<F: Future>(flying: F) -> impl Future<Output = F::Output> {
-    tracing::Instrument::in_current_span(flying)
-}
-
-#[cfg(not(feature = "tracing"))]
-fn in_span<F: Future>(flying: F) -> F {
-    flying
-}
-
-/// Performs an exchange until it is done or stopped.
-async fn fly(
-    flight: &mut ExchangeInProgress,
-    transport: &Transport,
-    ends: &Ends,
-    stop: &[CancelToken],
-) -> Completion {
-    if stop.is_empty() {
-        return flight.perform(transport.shared(), ends).await;
-    }
-    let done = {
-        let mut listeners: Vec<Listener> = stop.iter().map(CancelToken::listen).collect();
-        let mut perform = pin!(flight.perform(transport.shared(), ends));
-        poll_fn(|cx| match Listener::poll_any(&mut listeners, cx) {
-            Poll::Ready(_) => Poll::Ready(None),
-            Poll::Pending => perform.as_mut().poll(cx).map(Some),
+    fn read(self, peek: Option<Peek<T::Machine>>) -> Result<Reader<Output<T, S>>, Error> {
+        Reader::spawn(|sink| {
+            let token = CancelToken::new();
+            let (running, claim) = self.cleanups.begin();
+            let guard = DropGuard { token: token.clone(), claim: Some(claim) };
+            let run = self.write_to(sink).cancel_on(token);
+            Ok((tokio::spawn(run.drive(running, peek)?), guard))
         })
-        .await
-    };
-    match done {
-        Some(done) => done,
-        None => {
-            flight.cancel().expect("a flight that was not performed to its end can be cancelled")
+    }
+
+    /// Makes the machine. The span begins in the caller's span, in whichever task the future runs.
+    pub(crate) fn drive(
+        self,
+        running: Running,
+        peek: Option<Peek<T::Machine>>,
+    ) -> Result<impl Future<Output = Result<Output<T, S>, Error>> + Send + 'static + use<T, S>, Error>
+    {
+        let Self { name, task, service, seed, transport, auths, ends, tokens, .. } = self;
+        let start = Start { service: &service, source: ends.source.given()?, seed };
+        let machine = task.into_machine(start)?;
+        let with = DriveContext { auths, ends, tokens, running: Some(running), peek };
+        Ok(spanned(name, async move { drive(machine, &transport, with).await }))
+    }
+}
+
+impl<T, S> IntoFuture for Run<T, S>
+where
+    T: IntoMachine<S, Machine: Send + 'static> + Send + 'static,
+    S: Send + Sync + 'static,
+    Output<T, S>: Send + 'static,
+{
+    type Output = Result<Output<T, S>, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    /// Does what [`send`](Self::send) does.
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+impl<T, S> fmt::Debug for Run<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Cancels a run that is no longer waited for.
+pub(crate) struct DropGuard {
+    token: CancelToken,
+    /// Absent after the result has arrived.
+    claim: Option<Claim>,
+}
+
+impl DropGuard {
+    /// Returns the result of the task; resumes its panic.
+    pub(crate) fn join<T>(
+        mut self,
+        joined: Result<Result<T, Error>, tokio::task::JoinError>,
+    ) -> Result<T, Error> {
+        match joined {
+            Ok(result) => {
+                self.claim.take().map(Claim::settle);
+                result
+            }
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime of the run has ended, while the caller's runtime goes on.
+                Err(_) => {
+                    let left = self.claim.take().map(Claim::settle).unwrap_or_default();
+                    let cancelled = Error::from(ExchangeError::cancelled());
+                    Err(left.into_iter().fold(cancelled, Error::with_leftover))
+                }
+            },
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::Wake;
-
-    use apus_core::Now;
-    use apus_core::contract::Step;
-
-    use super::*;
-    use crate::config::TransportConfig;
-
-    /// Waits until it is cancelled.
-    #[derive(Default)]
-    struct Idle(bool);
-
-    impl Machine for Idle {
-        type Output = ();
-
-        fn poll(&mut self, _: Now) -> Step<()> {
-            if self.0 {
-                Step::Done(Err(ExchangeError::cancelled().into()))
-            } else {
-                Step::Wait(None)
-            }
-        }
-
-        fn complete(&mut self, _: Now, _: Completion) {}
-
-        fn cancel(&mut self, _: Now, _: OnFailure) {
-            self.0 = true;
-        }
-    }
-
-    #[derive(Default)]
-    struct Count(Arc<AtomicUsize>);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    #[test]
-    fn ten_thousand_runs_that_wait_are_woken_by_a_cancellation_only() {
-        let transport = Transport::new(TransportConfig::new()).unwrap();
-        let (token, woken) = (CancelToken::new(), Arc::new(AtomicUsize::new(0)));
-        let waker = || Waker::from(Arc::new(Count(Arc::clone(&woken))));
-        let run = || {
-            let tokens = vec![token.clone()];
-            let with = DriveContext {
-                auths: Arc::new([]),
-                ends: Ends::default(),
-                tokens,
-                running: None,
-                peek: None,
-            };
-            Box::pin(drive(Idle::default(), &transport, with))
-        };
-        let mut runs: Vec<_> = (0..10_000).map(|_| (run(), waker())).collect();
-        for (run, waker) in &mut runs {
-            assert!(run.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
-        }
-        assert_eq!((woken.load(Ordering::Relaxed), token.listening()), (0, 10_000));
-        runs.truncate(4_000);
-        assert_eq!((woken.load(Ordering::Relaxed), token.listening()), (0, 4_000));
-        token.cancel();
-        assert_eq!(woken.load(Ordering::Relaxed), 4_000);
-        for (run, waker) in &mut runs {
-            let polled = run.as_mut().poll(&mut Context::from_waker(waker));
-            assert!(matches!(polled, Poll::Ready(Err(error)) if error.is_cancelled()));
-        }
-        assert_eq!(token.listening(), 0);
+impl Drop for DropGuard {
+    fn drop(&mut self) {
+        self.token.cancel();
     }
 }

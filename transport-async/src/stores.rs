@@ -24,10 +24,11 @@ use apus_host::backends::{self, Backends};
 use apus_host::clock;
 
 use crate::cancel::CancelToken;
-use crate::client::{Run, Transport};
+use crate::client::Transport;
 use crate::config::TransportConfig;
 use crate::ends::Ends;
 use crate::reader::Reader;
+use crate::run::Run;
 use crate::sink::Sink;
 use crate::source::Source;
 

@@ -7,7 +7,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use apus_core::Error;
-use apus_core::contract::{Driven, Handle, IntoMachine, Operation, Paged, Pages, Service};
+use apus_core::contract::{Driven, Handle, IntoMachine, Operation, Paged, Pages, Service, Started};
 use apus_core::error::Leftover;
 use apus_core::machine::{
     Auth, Call, CleanUps, GrantOnly, Observer, PresignKeys, RateLimits, observe_both,
@@ -25,7 +25,6 @@ use crate::pages::{Items, PageIter};
 use crate::run::{Run, RunContext};
 use crate::sink::Sink;
 use crate::source::Source;
-use crate::started::Started;
 
 /// A service, the authenticators for it, and a transport. Clones share connections, limits and what
 /// was learned about the service.

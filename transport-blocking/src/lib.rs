@@ -186,7 +186,6 @@ mod run;
 mod sink;
 mod source;
 mod spool;
-mod started;
 #[cfg(feature = "store")]
 mod stores;
 mod substitute;
@@ -203,7 +202,6 @@ pub use self::reader::Reader;
 pub use self::run::Run;
 pub use self::sink::Sink;
 pub use self::source::Source;
-pub use self::started::Started;
 #[cfg(feature = "store")]
 pub use self::stores::Stores;
 pub use apus_core::api::s3;
@@ -212,6 +210,7 @@ pub use apus_core::api::swift;
 pub use apus_core::checksum::{self, Hashers};
 #[cfg(feature = "content-type")]
 pub use apus_core::content_type;
+pub use apus_core::contract::Started;
 pub use apus_core::credentials::Credentials;
 pub use apus_core::guide;
 pub use apus_core::http::{ByteRange, Conditions, ETag, Timeouts};

@@ -44,6 +44,8 @@ fn a_temporary_url_is_one() {
     let url = told["url"].as_str().unwrap();
     let storage = cloud.model().storage_url_of("glance");
     assert!(url.starts_with(&format!("{storage}/images/x?temp_url_sig=")), "{url}");
+    // The account of this cloud has no key.
+    program.run(&["tempurl", "x"]).ends(6).says("has a key").says("--key-file");
     program.run(&["presign", "x"]).ends(2).says("tempurl");
 }
 

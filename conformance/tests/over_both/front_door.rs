@@ -337,6 +337,26 @@ fn an_upload_that_is_dropped_without_a_runtime_is_reported() {
     assert!(left.len() == 1 && left[0].to_string().contains(&id), "{left:?}");
 }
 
+#[test]
+fn an_upload_whose_caller_goes_away_before_it_began_is_aborted() {
+    let server = server(S3Model::new().with_bucket("bucket"));
+    let slow = Fault::Delay(Duration::from_millis(200));
+    server.model().set_plan(Plan::new().on(Operation::CreateMultipartUpload, 1, slow));
+    let service = s3::Service::custom(&server.endpoint(), "us-east-1").unwrap();
+    let client = apus_async::Client::new(service, Keys::new("AKID", "secret")).unwrap();
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let start = client.start(CreateMultipartUpload::new("bucket", "object"));
+        tokio::time::timeout(Duration::from_millis(50), start).await.unwrap_err();
+        let left = client.shutdown(Duration::from_secs(10)).await;
+        assert!(left.is_empty(), "{left:?}");
+    });
+    let model = server.model();
+    assert_eq!(model.count(Operation::CreateMultipartUpload), 1);
+    assert_eq!(model.count(Operation::AbortMultipartUpload), 1);
+    assert!(model.open_uploads().is_empty());
+}
+
 fn an_upload_that_cannot_be_aborted_is_named(via: Via) {
     let server = server(S3Model::new().with_bucket("bucket"));
     over!(via, server, |client, transport, wait| {
@@ -505,6 +525,11 @@ fn a_temporary_url_of_swift_is_presigned(via: Via) {
         wait!(client.call(settings)).unwrap();
         let own = wait!(client.presign(named(name), hour)).unwrap().url;
         assert_eq!(visit("GET", &own, ""), (200, "hello".to_owned()));
+        // No time at all, and more than there is.
+        for expires in [Duration::ZERO, Duration::MAX] {
+            let error = wait!(client.presign(named(name), expires)).unwrap_err();
+            assert_eq!(error.kind(), Kind::InvalidInput, "{error}");
+        }
         // A temporary URL can't express these.
         let list = wait!(client.presign(GetContainer::new("images"), hour)).unwrap_err();
         assert!(list.to_string().contains("is for an object"), "{list}");

@@ -41,7 +41,8 @@ pub trait Authenticator: Send {
     ) -> Result<Exchange, Error>;
 
     /// Returns a URL that contains the signature and is valid for `expires`, and the headers that
-    /// have to be sent with it. `key` is the server's key, where that signs. The authenticator must hold credentials: see
+    /// have to be sent with it. `key` is the server's key, where that signs. The authenticator must
+    /// hold credentials: see
     /// [`GrantOnly`](crate::machine::GrantOnly).
     ///
     /// # Errors

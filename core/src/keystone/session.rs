@@ -338,7 +338,14 @@ impl Authenticator for Session {
         let digest = Digest::of(*algorithm).ok_or_else(|| {
             Error::invalid_input(format!("temporary URLs can't be signed with {algorithm}"))
         })?;
-        let (storage, until) = (self.resolved()?, Timestamp::from_duration(now.unix + expires));
+        let until = now.unix.checked_add(expires).filter(|_| expires.as_secs() > 0);
+        let until = until.map(Timestamp::from_duration).ok_or_else(|| {
+            Error::invalid_input(format!(
+                "a temporary URL can't be valid for {} seconds",
+                expires.as_secs()
+            ))
+        })?;
+        let storage = self.resolved()?;
         let path = format!("{}{}", storage.path().trim_end_matches('/'), TempUrl::path_of(&draft)?);
         let url = TempUrl { digest, ..TempUrl::new(draft.head.method.clone(), path, until) };
         let url = storage.origin().join(&url.sign(secret)?)?.to_string();

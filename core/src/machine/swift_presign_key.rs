@@ -67,10 +67,12 @@ impl SwiftPresignKey {
                 let call = self.call(GetInfo::new(), INFO);
                 Ok(Phase::Info(Box::new(call)))
             }
-            None if matches!(next, Phase::Over) => Err(Error::invalid_input(
-                "neither the container nor the account has a key for temporary URLs: set one with \
-                 PostContainer or PostAccount, or pass it to the session",
-            )),
+            None if matches!(next, Phase::Over) => {
+                let what = "neither the container nor the account has a key for temporary URLs";
+                Err(Error::invalid_input(what).with_hint(
+                    "set one by PostContainer or PostAccount, or `Session::with_temp_url_key`",
+                ))
+            }
             None => Ok(next),
         }
     }

@@ -152,6 +152,11 @@ impl Driven for CreateMultipartUpload {
     fn handle(self, created: CreateMultipartUploadOutput) -> MultipartUpload {
         MultipartUpload::new(self, created.upload_id)
     }
+
+    fn leftovers(&self) -> Vec<Leftover> {
+        let (bucket, key) = (self.bucket.clone(), self.key.clone());
+        vec![Leftover::MultipartUpload { bucket, key, upload_id: String::new() }]
+    }
 }
 
 impl Handle<Service> for MultipartUpload {

@@ -2,20 +2,22 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::PoisonError;
 use std::time::Duration;
 
-use apus_core::Secret;
+use apus_core::contract::{Authenticator as _, Operation as _, PresignKey};
 use apus_core::location::{S3Location, SwiftLocation};
-use apus_core::now::Timestamp;
+use apus_core::machine::{GrantOnly, PresignKeys as _};
 use apus_core::s3;
 use apus_core::store::StoreBackend;
-use apus_core::swift::{self, Digest, TempUrl};
+use apus_core::swift;
+use apus_core::{Kind, Secret};
 use clap::ValueEnum;
 use serde_json::json;
 
 use crate::Stage;
 use crate::exit::{Exit, Failure};
-use crate::open::{Account, Open};
+use crate::open::Open;
 
 /// What may be done with a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -94,51 +96,42 @@ pub(crate) fn tempurl(
     };
     let (location, _) = SwiftLocation::parse(&url, &[])?;
     let account = open.account(store)?;
+    let (container, object) = (location.container(), location.object());
+    let service = account.client.service();
+    let draft = match method {
+        Method::Get => swift::GetObject::new(container, object).draft(service),
+        Method::Head => swift::HeadObject::new(container, object).draft(service),
+        Method::Put => swift::PutObject::new(container, object, "").draft(service),
+        Method::Delete => swift::DeleteObject::new(container, object).draft(service),
+    }?;
     let key = match key_file {
         Some(path) => {
             let text = fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
-            account.call(swift::HeadAccount::new())?;
-            Secret::new(text.trim_end_matches(['\r', '\n']))
+            let info = account.call(swift::GetInfo::new()).unwrap_or_default();
+            let digest = info.temp_url_digest().unwrap_or_default();
+            // Logs in, where the server hides its information.
+            account.call(GrantOnly::new())?;
+            let secret = Secret::new(text.trim_end_matches(['\r', '\n']));
+            PresignKey { secret, algorithm: digest.algorithm() }
         }
-        None => own_key(&account, location.container())?,
+        None => {
+            let key = service.presign_key(&draft, account.client.seed())?;
+            let key = account.client.run(key).cancel_on(account.token.clone()).send();
+            key.map_err(|error| match error.kind() {
+                Kind::InvalidInput => {
+                    Failure::configuration(format!("{}: set --key-file", error.message()))
+                }
+                _ => error.into(),
+            })?
+        }
     };
-    let storage = account.storage()?;
-    let until = apus_blocking::now().unix + expires;
-    let mut signed = TempUrl::object(
-        method.http(),
-        storage.path(),
-        location.container(),
-        location.object(),
-        Timestamp::from_duration(until),
-    );
-    signed.digest = digest(&account);
-    let target = signed.sign(&key)?;
-    let url = storage.origin().join(&target)?.to_string();
+    let session = account.session.lock().unwrap_or_else(PoisonError::into_inner);
+    let url = session.presign(draft, Some(&key), expires, apus_blocking::now())?.url;
     let told = json!({
         "url": url, "method": method.http().as_str(), "expires_in": expires.as_secs(),
     });
     stage.output.result(&told, &url)?;
     Ok(Exit::Done)
-}
-
-/// Returns the key of the container, or that of the account.
-fn own_key(account: &Account, container: &str) -> Result<Secret, Failure> {
-    let of_container = account.call(swift::HeadContainer::new(container))?.temp_url_keys;
-    if let Some(key) = of_container.into_iter().flatten().next() {
-        return Ok(key);
-    }
-    let of_account = account.call(swift::HeadAccount::new())?.temp_url_keys;
-    of_account.into_iter().flatten().next().ok_or_else(|| {
-        Failure::configuration(
-            "found no temporary URL key of the container or the account: set --key-file",
-        )
-    })
-}
-
-/// Returns the best digest that the cluster accepts.
-fn digest(account: &Account) -> Digest {
-    let info = account.call(swift::GetInfo::new()).unwrap_or_default();
-    info.temp_url_digest().unwrap_or(Digest::Sha256)
 }
 
 /// Returns the location without credentials, and its backend.
