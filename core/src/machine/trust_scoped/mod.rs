@@ -20,11 +20,14 @@
 //!        DeleteTrust with 0, or else with 2, after success and after failure
 //! ```
 
+mod delegation;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
+use self::delegation::is_like;
+pub use self::delegation::{Delegation, TrustOutcome, TrustUse};
 use crate::contract::{Machine, Needs, Notice, OnFailure, Step, StreamWindow};
 use crate::error::{Error, ExchangeError, Leftover};
 use crate::http::{Completion, Draft, Opened};
@@ -35,75 +38,6 @@ use crate::keystone::{
 use crate::machine::Call;
 use crate::machine::compose::{nest, seed};
 use crate::now::{Now, Timestamp};
-
-/// The parameters of a trust: who trusts whom, with which roles, for how long.
-#[derive(Clone, Debug)]
-pub struct Delegation {
-    /// The slot in the scope of the session that obtains tokens with the trust.
-    pub slot: TrustSlot,
-    /// The position of the user's authenticator in the pump's list.
-    pub user: usize,
-    /// The position of the service user's authenticator.
-    pub trustee: usize,
-    /// The position of the authenticator that obtains its tokens with the trust in the slot.
-    pub trust: usize,
-    /// The service user's id. `None` reads it from the service user's token.
-    pub trustee_user_id: Option<String>,
-    /// The names of the user's roles to delegate; empty for all roles.
-    pub roles: Vec<String>,
-    /// The lifetime of the trust, to which up to an hour is added; it must be long enough for the
-    /// transfer. `None` creates a trust that lives until it is revoked.
-    pub lifetime: Option<Duration>,
-    /// How many tokens can be obtained with the trust. Each renewal takes one. `None` sets no
-    /// limit.
-    pub remaining_uses: Option<u32>,
-}
-
-impl Delegation {
-    /// Creates the default parameters: authenticator 0 is the user's, 1 the service user's, 2 the
-    /// one with the trust in `slot`; all roles, for a day.
-    pub fn new(slot: TrustSlot) -> Self {
-        Self {
-            slot,
-            user: 0,
-            trustee: 1,
-            trust: 2,
-            trustee_user_id: None,
-            roles: Vec::new(),
-            lifetime: Some(Duration::from_secs(86_400)),
-            remaining_uses: None,
-        }
-    }
-}
-
-/// The result of a transfer, and the token that it used.
-#[derive(Clone, Debug)]
-pub struct TrustOutcome<T> {
-    /// The result of the transfer.
-    pub output: T,
-    /// The kind of token that it used.
-    pub trust: TrustUse,
-}
-
-/// The kind of token that a transfer used.
-#[derive(Clone, Debug)]
-pub enum TrustUse {
-    /// A token obtained with a trust, which has been revoked.
-    ByTrust {
-        /// The trust's id.
-        id: String,
-        /// Why the trust could not be revoked; it is left behind until it expires.
-        leftover: Option<Error>,
-    },
-    /// The user's own token: a trust could not be created or used.
-    OwnToken {
-        /// Why not.
-        why: Error,
-    },
-    /// The user's own token, because no trust was requested, or because nothing in the transfer was
-    /// long.
-    NotNeeded,
-}
 
 /// Runs a machine under a trust created for it, and revokes the trust after success and after
 /// failure.
@@ -260,49 +194,13 @@ impl<M: Machine> TrustScoped<M> {
         Ok(Phase::Trustee(call, Box::new(user.facts), date))
     }
 
-    /// Returns the operation that creates the trust.
     fn create(
         &self,
         user: &TokenFacts,
         trustee_user_id: String,
         date: Timestamp,
     ) -> Result<CreateTrust, Error> {
-        let refused = |what: &'static str| Err(Error::auth(what).in_operation("CreateTrust"));
-        let Some(trustor) = &user.user else {
-            return refused("the user's token names no user");
-        };
-        let Some(project) = &user.project else {
-            return refused("the user's token has no project scope, so no roles can be delegated");
-        };
-        if user.trust.is_some() {
-            return refused(
-                "the user's token was obtained by a trust, which can't be delegated again",
-            );
-        }
-        let mut roles = user.roles.clone();
-        if !self.delegation.roles.is_empty() {
-            roles.retain(|role| self.delegation.roles.contains(&role.name));
-            if roles.len() < self.delegation.roles.len() {
-                return refused("the user does not have all the roles to delegate");
-            }
-        }
-        let random = seed(self.seed, CREATE);
-        let expires_at = self.delegation.lifetime.map(|lifetime| {
-            // Trusts that expire in the same second are indistinguishable in a list.
-            let spread = i64::try_from(random % SPREAD).unwrap_or_default();
-            let lifetime = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
-            Timestamp::from_unix(date.unix().saturating_add(lifetime).saturating_add(spread))
-        });
-        Ok(CreateTrust {
-            trustor_user_id: trustor.id.clone(),
-            trustee_user_id,
-            project_id: project.id.clone(),
-            roles,
-            impersonation: true,
-            expires_at,
-            microseconds: 0,
-            remaining_uses: self.delegation.remaining_uses,
-        })
+        self.delegation.create(user, trustee_user_id, date, seed(self.seed, CREATE))
     }
 
     fn list(&self, create: &CreateTrust) -> Call<ListTrusts> {
@@ -593,22 +491,22 @@ impl<M: Machine> Machine for TrustScoped<M> {
     }
 
     /// Waits for a trust that is being created, so that it can be revoked; a revocation continues.
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         self.cancelled = true;
         // A machine is not called after its end.
         if self.outcome.is_none() && !matches!(self.phase, Phase::Over) {
-            self.machine.cancel(now, leave);
+            self.machine.cancel(now, on_failure);
             if let Some(draft) = self.held.take() {
                 let cancelled = ExchangeError::cancelled().into();
                 self.machine.complete(now, Completion::denied(draft, now, cancelled));
             }
         }
         match &mut self.phase {
-            Phase::User(call) => call.cancel(now, leave),
-            Phase::Trustee(call, ..) => call.cancel(now, leave),
-            Phase::Before(call, _) => call.cancel(now, leave),
-            Phase::Create(call, _) => call.cancel(now, leave),
-            Phase::Probe(call) => call.cancel(now, leave),
+            Phase::User(call) => call.cancel(now, on_failure),
+            Phase::Trustee(call, ..) => call.cancel(now, on_failure),
+            Phase::Before(call, _) => call.cancel(now, on_failure),
+            Phase::Create(call, _) => call.cancel(now, on_failure),
+            Phase::Probe(call) => call.cancel(now, on_failure),
             _ => {}
         }
     }
@@ -640,14 +538,6 @@ impl<M: Machine> Machine for TrustScoped<M> {
     }
 }
 
-/// Returns whether a trust may be the requested one. Lists do not contain the roles.
-fn is_like(trust: &Trust, create: &CreateTrust) -> bool {
-    trust.trustee_user_id == create.trustee_user_id
-        && trust.project_id.as_ref() == Some(&create.project_id)
-        && trust.impersonation == create.impersonation
-        && trust.expires_at == create.expires_at
-}
-
 const INNER: u32 = 0;
 const USER: u32 = 1;
 const TRUSTEE: u32 = 2;
@@ -659,7 +549,5 @@ const REVOKE_BY_TRUST: u32 = 7;
 /// Not a machine: the seed for the microseconds of a trust's expiry.
 const MICROSECONDS: u32 = 8;
 
-/// Seconds over which the expiries of trusts are spread.
-const SPREAD: u64 = 3600;
 /// How often to try again after a conflict of microseconds.
 const MOST_CONFLICTS: u32 = 3;
