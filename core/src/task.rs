@@ -8,6 +8,7 @@
 
 pub mod multipart;
 pub mod s3;
+mod setters;
 #[cfg(feature = "swift")]
 pub mod swift;
 

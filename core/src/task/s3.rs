@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::checksum::{Algorithm, Value};
-use crate::contract::{IntoMachine, OnFailure, Start};
+use crate::checksum::Algorithm;
+use crate::contract::{IntoMachine, Start};
 use crate::error::Error;
-use crate::http::{ByteRange, Conditions};
+use crate::http::Conditions;
 use crate::machine::upload::{Checkpoint, Checkpoints, UploadOptions};
 use crate::machine::{
     DeleteManyOptions, DownloadOptions, S3Copy, S3DeleteMany, S3DeletePrefix, S3Download, S3Upload,
@@ -13,6 +13,7 @@ use crate::machine::{
 };
 use crate::s3::{CopyObject, CopySource, GetObject, ObjectIdentifier, Service};
 
+use super::setters::{download_setters, task_setters, upload_setters};
 use super::upload_source;
 
 /// Uploads an object of any size: in one request up to 8 MiB, as a multipart upload above that.
@@ -61,27 +62,6 @@ impl Upload {
         Self { resumed: Some(Box::new(checkpoint)), ..Self::new(bucket, key) }
     }
 
-    /// Replaces all options.
-    pub fn options(self, options: UploadOptions) -> Self {
-        Self { options, ..self }
-    }
-
-    /// Sets the content type.
-    pub fn content_type(mut self, content_type: impl Into<String>) -> Self {
-        self.options.properties.content_type = Some(content_type.into());
-        self
-    }
-
-    /// Sets the content type by the extension of `name`, if it is known: the name of
-    /// the file, or the key.
-    #[cfg(feature = "content-type")]
-    pub fn content_type_of(self, name: &str) -> Self {
-        match crate::content_type::of(name) {
-            Some(content_type) => self.content_type(content_type),
-            None => self,
-        }
-    }
-
     /// Adds an entry of the user-defined metadata (`x-amz-meta-*`).
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.options.properties.metadata.insert(name.into(), value.into());
@@ -112,39 +92,13 @@ impl Upload {
         self
     }
 
-    /// Sets the size up to which an object is sent in one request, in bytes; at most 5 GiB.
-    pub fn threshold(mut self, bytes: u64) -> Self {
-        self.options.threshold = bytes;
-        self
-    }
-
     /// Sets the size of a part in bytes.
     pub fn part_size(mut self, bytes: u64) -> Self {
         self.options.part_size = bytes;
         self
     }
 
-    /// Sets how many parts are in flight at most.
-    pub fn concurrency(mut self, parts: usize) -> Self {
-        self.options.concurrency = parts;
-        self
-    }
-
-    /// Sets what a failed upload leaves on the server.
-    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
-        self.options.on_failure = on_failure;
-        self
-    }
-
-    /// Uses the authenticator at this position of the client's list. The default is the first, 0.
-    pub fn with_auth(self, auth: usize) -> Self {
-        Self { auth, ..self }
-    }
-
-    /// Returns a view of the newest checkpoint, to be kept while the upload runs.
-    pub fn checkpoints(&self) -> Checkpoints {
-        self.checkpoints.clone()
-    }
+    upload_setters!(UploadOptions, Checkpoint);
 }
 
 impl IntoMachine<Service> for Upload {
@@ -187,64 +141,13 @@ impl Download {
         Self::from(GetObject::new(bucket, key))
     }
 
-    /// Replaces all options.
-    pub fn options(self, options: DownloadOptions) -> Self {
-        Self { options, ..self }
-    }
-
-    /// Reads only these bytes.
-    pub fn range(mut self, range: impl Into<ByteRange>) -> Self {
-        self.get.range = Some(range.into());
-        self
-    }
-
     /// Reads this version.
     pub fn version_id(mut self, version: impl Into<String>) -> Self {
         self.get.version_id = Some(version.into());
         self
     }
 
-    /// Sets the conditions of the read. An object that has not changed is an error
-    /// ([`Error::is_not_modified`]).
-    pub fn conditions(mut self, conditions: Conditions) -> Self {
-        self.get.conditions = conditions;
-        self
-    }
-
-    /// Sets how many ranges are read at once. The default is 1: one stream.
-    pub fn concurrency(mut self, ranges: usize) -> Self {
-        self.options.concurrency = ranges;
-        self
-    }
-
-    /// Sets the size of a range in bytes, where several are read at once.
-    pub fn range_size(mut self, bytes: u64) -> Self {
-        self.options.range_size = bytes;
-        self
-    }
-
-    /// Also computes this digest over the bytes.
-    pub fn digest(mut self, algorithm: Algorithm) -> Self {
-        self.options.digests.push(algorithm);
-        self
-    }
-
-    /// Fails if the whole object does not have this size in bytes.
-    pub fn expect_size(mut self, bytes: u64) -> Self {
-        self.options.size = Some(bytes);
-        self
-    }
-
-    /// Fails if the whole object does not have this digest.
-    pub fn expect_digest(mut self, digest: Value) -> Self {
-        self.options.expected.push(digest);
-        self
-    }
-
-    /// Uses the authenticator at this position of the client's list. The default is the first, 0.
-    pub fn with_auth(self, auth: usize) -> Self {
-        Self { auth, ..self }
-    }
+    download_setters!();
 }
 
 impl From<GetObject> for Download {
@@ -290,11 +193,6 @@ impl ServerCopy {
         Self::from(CopyObject::new(to_bucket, to_key, source))
     }
 
-    /// Replaces all options.
-    pub fn options(self, options: ServerCopyOptions) -> Self {
-        Self { options, ..self }
-    }
-
     /// Replaces no object: if there is one, the error
     /// [is a failed precondition](Error::is_precondition_failed).
     pub fn if_absent(mut self) -> Self {
@@ -302,10 +200,7 @@ impl ServerCopy {
         self
     }
 
-    /// Uses the authenticator at this position of the client's list. The default is the first, 0.
-    pub fn with_auth(self, auth: usize) -> Self {
-        Self { auth, ..self }
-    }
+    task_setters!(ServerCopyOptions);
 }
 
 impl From<CopyObject> for ServerCopy {
@@ -392,21 +287,13 @@ impl<W> DeleteMany<W> {
         Self { bucket: bucket.into(), what, options: DeleteManyOptions::default(), auth: 0 }
     }
 
-    /// Replaces all options.
-    pub fn options(self, options: DeleteManyOptions) -> Self {
-        Self { options, ..self }
-    }
-
     /// Sets how many requests are in flight at most.
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.options.concurrency = requests;
         self
     }
 
-    /// Uses the authenticator at this position of the client's list. The default is the first, 0.
-    pub fn with_auth(self, auth: usize) -> Self {
-        Self { auth, ..self }
-    }
+    task_setters!(DeleteManyOptions);
 }
 
 impl<I: Iterator<Item: Into<ObjectIdentifier>>> IntoMachine<Service> for DeleteMany<Keys<I>> {

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
+use super::setters::{download_setters, task_setters, upload_setters};
 use super::upload_source;
-use crate::checksum::{Algorithm, Value};
-use crate::contract::{IntoMachine, OnFailure, Start};
+use crate::contract::{IntoMachine, Start};
 use crate::error::Error;
-use crate::http::{ByteRange, Conditions};
 use crate::machine::{
     Checkpoints, DownloadOptions, LargeObject, SegmentsIn, SwiftCheckpoint, SwiftDelete,
     SwiftDeleteMany, SwiftDeleteOptions, SwiftDownload, SwiftUpload, SwiftUploadOptions,
@@ -56,27 +55,6 @@ impl Upload {
         Self { resumed: Some(Box::new(checkpoint)), ..Self::new(container, object) }
     }
 
-    /// Replaces all options.
-    pub fn options(self, options: SwiftUploadOptions) -> Self {
-        Self { options, ..self }
-    }
-
-    /// Sets the content type.
-    pub fn content_type(mut self, content_type: impl Into<String>) -> Self {
-        self.options.properties.content_type = Some(content_type.into());
-        self
-    }
-
-    /// Sets the content type by the extension of `name`, if it is known: the name of
-    /// the file, or the key.
-    #[cfg(feature = "content-type")]
-    pub fn content_type_of(self, name: &str) -> Self {
-        match crate::content_type::of(name) {
-            Some(content_type) => self.content_type(content_type),
-            None => self,
-        }
-    }
-
     /// Adds an entry of the object's metadata (`X-Object-Meta-*`).
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.options.properties.metadata.insert(name.into(), value.into());
@@ -87,12 +65,6 @@ impl Upload {
     /// [is a failed precondition](Error::is_precondition_failed).
     pub fn if_absent(mut self) -> Self {
         self.options.if_absent = true;
-        self
-    }
-
-    /// Sets the size up to which an object is sent in one request, in bytes; at most 5 GiB.
-    pub fn threshold(mut self, bytes: u64) -> Self {
-        self.options.threshold = bytes;
         self
     }
 
@@ -114,27 +86,7 @@ impl Upload {
         self
     }
 
-    /// Sets how many segments are in flight at most.
-    pub fn concurrency(mut self, segments: usize) -> Self {
-        self.options.concurrency = segments;
-        self
-    }
-
-    /// Sets what a failed upload leaves on the server.
-    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
-        self.options.on_failure = on_failure;
-        self
-    }
-
-    /// Uses the authenticator at this position of the client's list. The default is the first, 0.
-    pub fn with_auth(self, auth: usize) -> Self {
-        Self { auth, ..self }
-    }
-
-    /// Returns a view of the newest checkpoint, to be kept while the upload runs.
-    pub fn checkpoints(&self) -> Checkpoints<SwiftCheckpoint> {
-        self.checkpoints.clone()
-    }
+    upload_setters!(SwiftUploadOptions, SwiftCheckpoint);
 }
 
 impl IntoMachine<Service> for Upload {
@@ -176,58 +128,7 @@ impl Download {
         Self::from(GetObject::new(container, object))
     }
 
-    /// Replaces all options.
-    pub fn options(self, options: DownloadOptions) -> Self {
-        Self { options, ..self }
-    }
-
-    /// Reads only these bytes.
-    pub fn range(mut self, range: impl Into<ByteRange>) -> Self {
-        self.get.range = Some(range.into());
-        self
-    }
-
-    /// Sets the conditions of the read. An object that has not changed is an error
-    /// ([`Error::is_not_modified`]).
-    pub fn conditions(mut self, conditions: Conditions) -> Self {
-        self.get.conditions = conditions;
-        self
-    }
-
-    /// Sets how many ranges are read at once. The default is 1: one stream.
-    pub fn concurrency(mut self, ranges: usize) -> Self {
-        self.options.concurrency = ranges;
-        self
-    }
-
-    /// Sets the size of a range in bytes, where several are read at once.
-    pub fn range_size(mut self, bytes: u64) -> Self {
-        self.options.range_size = bytes;
-        self
-    }
-
-    /// Also computes this digest over the bytes.
-    pub fn digest(mut self, algorithm: Algorithm) -> Self {
-        self.options.digests.push(algorithm);
-        self
-    }
-
-    /// Fails if the whole object does not have this size in bytes.
-    pub fn expect_size(mut self, bytes: u64) -> Self {
-        self.options.size = Some(bytes);
-        self
-    }
-
-    /// Fails if the whole object does not have this digest.
-    pub fn expect_digest(mut self, digest: Value) -> Self {
-        self.options.expected.push(digest);
-        self
-    }
-
-    /// Uses the authenticator at this position of the client's list. The default is the first, 0.
-    pub fn with_auth(self, auth: usize) -> Self {
-        Self { auth, ..self }
-    }
+    download_setters!();
 }
 
 impl From<GetObject> for Download {
@@ -271,21 +172,13 @@ impl Delete {
         Self { container: container.into(), object: object.into(), options, auth: 0 }
     }
 
-    /// Replaces all options.
-    pub fn options(self, options: SwiftDeleteOptions) -> Self {
-        Self { options, ..self }
-    }
-
     /// Whether the segments of a large object are removed too. The default is true.
     pub fn segments(mut self, segments: bool) -> Self {
         self.options.segments = segments;
         self
     }
 
-    /// Uses the authenticator at this position of the client's list. The default is the first, 0.
-    pub fn with_auth(self, auth: usize) -> Self {
-        Self { auth, ..self }
-    }
+    task_setters!(SwiftDeleteOptions);
 }
 
 impl IntoMachine<Service> for Delete {
@@ -347,21 +240,13 @@ impl DeleteMany {
         Self { container: container.into(), which, options, auth: 0 }
     }
 
-    /// Replaces all options.
-    pub fn options(self, options: SwiftDeleteOptions) -> Self {
-        Self { options, ..self }
-    }
-
     /// Sets how many objects are removed at once.
     pub fn concurrency(mut self, objects: usize) -> Self {
         self.options.concurrency = objects;
         self
     }
 
-    /// Uses the authenticator at this position of the client's list. The default is the first, 0.
-    pub fn with_auth(self, auth: usize) -> Self {
-        Self { auth, ..self }
-    }
+    task_setters!(SwiftDeleteOptions);
 }
 
 impl IntoMachine<Service> for DeleteMany {
