@@ -246,9 +246,9 @@ fn an_upload_that_can_not_be_removed_is_named_in_the_error() {
 
 #[test]
 fn cancelling_aborts_or_keeps_what_a_checkpoint_needs() {
-    for leave in [OnFailure::Abort, OnFailure::Keep] {
+    for on_failure in [OnFailure::Abort, OnFailure::Keep] {
         let mut sim = Sim::new(model(Plan::new()), object(4 * MIB), 3);
-        sim.cancel_at = Some((sim.now.tick + Duration::from_millis(300), leave));
+        sim.cancel_at = Some((sim.now.tick + Duration::from_millis(300), on_failure));
         let machine = S3Upload::new(
             "bucket",
             "key",
@@ -261,7 +261,7 @@ fn cancelling_aborts_or_keeps_what_a_checkpoint_needs() {
         let mut pump = Pump::new(machine, auths(), std::task::Waker::noop().clone());
         let error = sim.drive(&mut pump).unwrap_err();
         assert!(error.is_cancelled(), "{error}");
-        if leave == OnFailure::Abort {
+        if on_failure == OnFailure::Abort {
             nothing_left(&sim);
             continue;
         }

@@ -19,7 +19,7 @@ pub struct CancelToken(Arc<Mutex<Request>>);
 
 #[derive(Default)]
 struct Request {
-    leave: Option<OnFailure>,
+    on_failure: Option<OnFailure>,
     waiting: Waiters,
 }
 
@@ -36,10 +36,10 @@ impl CancelToken {
 
     /// Stops the runs, and leaves on the server what `leave` says. Of several calls the first
     /// counts.
-    pub fn cancel_with(&self, leave: OnFailure) {
+    pub fn cancel_with(&self, on_failure: OnFailure) {
         let waiting = {
             let mut request = lock(&self.0);
-            request.leave.get_or_insert(leave);
+            request.on_failure.get_or_insert(on_failure);
             request.waiting.drain()
         };
         waiting.into_iter().for_each(Waker::wake);
@@ -47,12 +47,12 @@ impl CancelToken {
 
     /// Returns whether the token was cancelled.
     pub fn is_cancelled(&self) -> bool {
-        self.leave().is_some()
+        self.on_failure().is_some()
     }
 
     /// Returns what to leave on the server, if the token was cancelled.
-    pub(crate) fn leave(&self) -> Option<OnFailure> {
-        lock(&self.0).leave
+    pub(crate) fn on_failure(&self) -> Option<OnFailure> {
+        lock(&self.0).on_failure
     }
 
     /// Returns how many listeners wait.
@@ -76,8 +76,8 @@ pub(crate) struct Listener {
 impl Listener {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<OnFailure> {
         let mut request = lock(&self.token.0);
-        if let Some(leave) = request.leave {
-            return Poll::Ready(leave);
+        if let Some(on_failure) = request.on_failure {
+            return Poll::Ready(on_failure);
         }
         let waits = self.place.is_some_and(|place| request.waiting.renew(place, cx.waker()));
         if !waits {
@@ -88,11 +88,11 @@ impl Listener {
 
     /// Ready when one of the tokens was cancelled.
     pub(crate) fn poll_any(listeners: &mut [Self], cx: &mut Context<'_>) -> Poll<OnFailure> {
-        let leave = listeners.iter_mut().find_map(|listener| match listener.poll(cx) {
-            Poll::Ready(leave) => Some(leave),
+        let on_failure = listeners.iter_mut().find_map(|listener| match listener.poll(cx) {
+            Poll::Ready(on_failure) => Some(on_failure),
             Poll::Pending => None,
         });
-        leave.map_or(Poll::Pending, Poll::Ready)
+        on_failure.map_or(Poll::Pending, Poll::Ready)
     }
 }
 
@@ -154,9 +154,9 @@ impl RunWaker {
     /// Wakes the run.
     pub(crate) fn ring(&self) {
         let waker = {
-            let mut desk = lock(&self.0);
-            desk.rung = true;
-            desk.waker.take()
+            let mut state = lock(&self.0);
+            state.rung = true;
+            state.waker.take()
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -165,11 +165,11 @@ impl RunWaker {
 
     /// Ready once for everything that happened since it was ready last.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut desk = lock(&self.0);
-        if std::mem::take(&mut desk.rung) {
+        let mut state = lock(&self.0);
+        if std::mem::take(&mut state.rung) {
             return Poll::Ready(());
         }
-        desk.waker = Some(cx.waker().clone());
+        state.waker = Some(cx.waker().clone());
         Poll::Pending
     }
 }

@@ -144,8 +144,8 @@ impl<M: Machine> Driver<M> {
                     let mut flight = ExchangeInProgress::new(exchange, None);
                     let stop = if flight.moves_bytes() { &self.tokens[..] } else { &[] };
                     let done = fly(&mut flight, transport, ends, stop).await;
-                    if let Some(leave) = self.tokens.iter().find_map(CancelToken::leave) {
-                        self.cancel(leave);
+                    if let Some(on_failure) = self.tokens.iter().find_map(CancelToken::on_failure) {
+                        self.cancel(on_failure);
                     }
                     now = clock::now();
                     self.pump.complete(now, done);
@@ -234,7 +234,7 @@ impl<M: Machine> Driver<M> {
                     self.peek();
                 }
             }
-            Event::Cancelled(leave) => self.cancel(leave),
+            Event::Cancelled(on_failure) => self.cancel(on_failure),
             Event::Supplied(until, ended) => {
                 if let Some(window) = self.pump.stream_window() {
                     window.supply(until, ended);
@@ -256,8 +256,8 @@ impl<M: Machine> Driver<M> {
         if self.bell.poll(cx).is_ready() {
             return Poll::Ready(Event::Bell);
         }
-        if let Poll::Ready(leave) = Listener::poll_any(&mut self.listeners, cx) {
-            return Poll::Ready(Event::Cancelled(leave));
+        if let Poll::Ready(on_failure) = Listener::poll_any(&mut self.listeners, cx) {
+            return Poll::Ready(Event::Cancelled(on_failure));
         }
         if let Some(inflow) = self.inflow.as_mut().filter(|inflow| !inflow.has_ended()) {
             match inflow.poll_fill(cx, high) {
@@ -275,7 +275,7 @@ impl<M: Machine> Driver<M> {
     }
 
     /// Stops what moves bytes, and lets the machine clean up.
-    fn cancel(&mut self, leave: OnFailure) {
+    fn cancel(&mut self, on_failure: OnFailure) {
         self.cancelled = true;
         self.tokens.clear();
         self.listeners.clear();
@@ -283,7 +283,7 @@ impl<M: Machine> Driver<M> {
         if let Some(stop) = self.stop.take() {
             stop.cancel();
         }
-        self.pump.cancel(clock::now(), leave);
+        self.pump.cancel(clock::now(), on_failure);
     }
 
     /// Reports what cleaning up has yet to remove; the more there is, the less often.

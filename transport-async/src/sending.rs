@@ -105,7 +105,7 @@ impl Sending {
                 return Poll::Ready(Ok(Some(piece)));
             }
             match ready!(self.pieces.poll_next(cx)) {
-                Ok(Some(piece)) => self.cutter.feed(piece),
+                Ok(Some(piece)) => self.cutter.push(piece),
                 Ok(None) => return Poll::Ready(Ok(None)),
                 Err(failure) => return Poll::Ready(Err(failure.into())),
             }
@@ -228,7 +228,7 @@ impl Cutter {
         Self { size, stride, rest: Bytes::new(), part: BytesMut::new() }
     }
 
-    fn feed(&mut self, piece: Bytes) {
+    fn push(&mut self, piece: Bytes) {
         debug_assert!(self.rest.is_empty(), "a piece is cut up before the next one comes");
         self.rest = piece;
     }
@@ -269,7 +269,7 @@ mod tests {
         let mut cutter = Cutter::new(size, 5);
         let mut frames = Vec::new();
         for piece in pieces {
-            cutter.feed(Bytes::from_static(piece.as_bytes()));
+            cutter.push(Bytes::from_static(piece.as_bytes()));
             while let Some(frame) = cutter.cut(remaining) {
                 remaining -= frame.len() as u64;
                 frames.push(frame);

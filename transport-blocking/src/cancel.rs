@@ -25,7 +25,7 @@ struct State {
 
 #[derive(Default)]
 struct Order {
-    leave: Option<OnFailure>,
+    on_failure: Option<OnFailure>,
     waiting: Waiters,
 }
 
@@ -49,9 +49,9 @@ impl CancelToken {
 
     /// Stops the runs, and leaves on the server what `leave` says. Of several calls the first
     /// counts.
-    pub fn cancel_with(&self, leave: OnFailure) {
+    pub fn cancel_with(&self, on_failure: OnFailure) {
         let mut order = self.lock();
-        order.leave.get_or_insert(leave);
+        order.on_failure.get_or_insert(on_failure);
         self.0.cancelled.store(true, Ordering::Release);
         let wakers = order.waiting.drain();
         drop(order);
@@ -65,9 +65,9 @@ impl CancelToken {
     }
 
     /// Returns what to leave on the server, if the token was cancelled.
-    pub(crate) fn leave(&self) -> Option<OnFailure> {
-        let own = self.lock().leave;
-        own.or_else(|| self.0.parent.as_ref()?.leave())
+    pub(crate) fn on_failure(&self) -> Option<OnFailure> {
+        let own = self.lock().on_failure;
+        own.or_else(|| self.0.parent.as_ref()?.on_failure())
     }
 
     /// Wakes `waker` when the token is cancelled (at once if it already is), until the registration
@@ -157,12 +157,15 @@ mod tests {
         let bell = Arc::new(CountingWaker::default());
         let _registration = other.register(Waker::from(Arc::clone(&bell)));
         one.cancel_with(OnFailure::Keep);
-        assert_eq!(one.leave(), Some(OnFailure::Keep));
+        assert_eq!(one.on_failure(), Some(OnFailure::Keep));
         assert!(one.is_cancelled() && !parent.is_cancelled() && !other.is_cancelled());
-        assert_eq!((other.leave(), bell.0.load(Ordering::Acquire)), (None, 0));
+        assert_eq!((other.on_failure(), bell.0.load(Ordering::Acquire)), (None, 0));
         parent.cancel();
         assert!(other.is_cancelled());
-        assert_eq!((other.leave(), bell.0.load(Ordering::Acquire)), (Some(OnFailure::Abort), 1));
+        assert_eq!(
+            (other.on_failure(), bell.0.load(Ordering::Acquire)),
+            (Some(OnFailure::Abort), 1)
+        );
     }
 
     #[test]

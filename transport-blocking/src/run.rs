@@ -506,18 +506,18 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
     }
 
     fn heed_token(&mut self) {
-        if let Some(leave) = self.shared.watch.stop.token().and_then(CancelToken::leave) {
-            self.cancel(leave);
+        if let Some(on_failure) = self.shared.watch.stop.token().and_then(CancelToken::on_failure) {
+            self.cancel(on_failure);
         }
     }
 
-    fn cancel(&mut self, leave: OnFailure) {
+    fn cancel(&mut self, on_failure: OnFailure) {
         if std::mem::replace(&mut self.told, true) {
             return;
         }
         self.shared.watch.stop.raise();
         self.shared.sink.stir();
-        self.pump.cancel(now(), leave);
+        self.pump.cancel(now(), on_failure);
     }
 }
 

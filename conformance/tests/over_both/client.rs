@@ -375,9 +375,9 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    pub(crate) fn cancel_with(&self, leave: OnFailure) {
-        self.blocking.cancel_with(leave);
-        self.hyper.cancel_with(leave);
+    pub(crate) fn cancel_with(&self, on_failure: OnFailure) {
+        self.blocking.cancel_with(on_failure);
+        self.hyper.cancel_with(on_failure);
     }
 
     pub(crate) fn blocking(&self) -> apus_blocking::CancelToken {

@@ -310,7 +310,7 @@ fn checksums_of_every_kind_are_verified(via: Via) {
                 let get = GetObject { checksum_mode: true, ..GetObject::new(BUCKET, "sum") };
                 let output = client.call(get).unwrap();
                 assert!(output.body == body, "{what}");
-                assert!(output.verdict.is_validated(), "{what}: {:?}", output.verdict);
+                assert!(output.validation.is_validated(), "{what}: {:?}", output.validation);
             }
             let mut wrong = PutObject::new(BUCKET, "wrong", "body");
             wrong.checksum.values = vec![algorithm.digest(b"another").unwrap()];

@@ -119,10 +119,10 @@ impl Machine for Across {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         match &mut self.state {
-            State::Reading(call) => call.cancel(now, leave),
-            State::Writing(call) => call.cancel(now, leave),
+            State::Reading(call) => call.cancel(now, on_failure),
+            State::Writing(call) => call.cancel(now, on_failure),
         }
     }
 }

@@ -31,7 +31,7 @@ struct Shown {
     checkpoint: Arc<Mutex<Option<Checkpoint>>>,
     parts: usize,
     token: Token,
-    leave: OnFailure,
+    on_failure: OnFailure,
 }
 
 impl Machine for Shown {
@@ -45,14 +45,14 @@ impl Machine for Shown {
         self.upload.complete(now, done);
         if let Some(checkpoint) = self.upload.checkpoint() {
             if checkpoint.parts.len() >= self.parts {
-                self.token.cancel_with(self.leave);
+                self.token.cancel_with(self.on_failure);
             }
             *self.checkpoint.lock().unwrap() = Some(checkpoint);
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
-        self.upload.cancel(now, leave);
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
+        self.upload.cancel(now, on_failure);
     }
 
     fn concurrency(&self) -> usize {
@@ -67,14 +67,14 @@ impl Machine for Shown {
 const LENGTH: usize = 400_000;
 
 /// Uploads until three parts are there, and says what the last checkpoint was.
-fn interrupted(client: &Client, origin: Origin, leave: OnFailure) -> Checkpoint {
+fn interrupted(client: &Client, origin: Origin, on_failure: OnFailure) -> Checkpoint {
     let (checkpoint, token) = (Arc::default(), Token::default());
     let shown = Shown {
         upload: machine(&origin, options(), &client.service),
         checkpoint: Arc::clone(&checkpoint),
         parts: 3,
         token: token.clone(),
-        leave,
+        on_failure,
     };
     let error = client.run_until(shown, origin, &token).unwrap_err();
     assert!(error.is_cancelled(), "{error}");

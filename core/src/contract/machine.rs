@@ -27,7 +27,7 @@ pub trait Machine {
 
     /// Cancels the machine. Continue to drive it until [`Step::Done`], whose error then [is
     /// cancelled](Error::is_cancelled).
-    fn cancel(&mut self, now: Now, leave: OnFailure);
+    fn cancel(&mut self, now: Now, on_failure: OnFailure);
 
     /// The concurrency: how many exchanges of this machine may be in flight at most. A transport
     /// may perform those of a machine of concurrency 1 on the calling thread or task, and performs others
@@ -102,8 +102,8 @@ impl<M: Machine + ?Sized> Machine for Box<M> {
         (**self).opened(now, opened);
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
-        (**self).cancel(now, leave);
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
+        (**self).cancel(now, on_failure);
     }
 
     fn concurrency(&self) -> usize {

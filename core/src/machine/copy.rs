@@ -160,7 +160,7 @@ impl S3Copy {
             verify_whole_etag: false,
             concurrency: self.options.concurrency.max(1),
             memory: u64::MAX,
-            leave: self.options.on_failure,
+            on_failure: self.options.on_failure,
             auth: self.auth,
             seed: self.seed,
             checkpoints: Checkpoints::default(),
@@ -250,15 +250,15 @@ impl Machine for S3Copy {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         self.cancelled = true;
         match &mut self.phase {
             Phase::Head(call) if !call.is_in_flight() => {
                 self.phase = Phase::Over(Some(ExchangeError::cancelled().into()));
             }
-            Phase::Head(call) | Phase::Absent(call, ..) => call.cancel(now, leave),
-            Phase::Copy(call, _) => call.cancel(now, leave),
-            Phase::Multipart(inner) => inner.cancel(now, leave),
+            Phase::Head(call) | Phase::Absent(call, ..) => call.cancel(now, on_failure),
+            Phase::Copy(call, _) => call.cancel(now, on_failure),
+            Phase::Multipart(inner) => inner.cancel(now, on_failure),
             Phase::Over(_) => {}
         }
     }

@@ -218,12 +218,12 @@ impl Machine for S3DeletePrefix {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         self.cancelled = true;
         match &mut self.phase {
-            Phase::Objects(call) => call.cancel(now, leave),
-            Phase::Versions(call) => call.cancel(now, leave),
-            Phase::Removing(delete) => delete.cancel(now, leave),
+            Phase::Objects(call) => call.cancel(now, on_failure),
+            Phase::Versions(call) => call.cancel(now, on_failure),
+            Phase::Removing(delete) => delete.cancel(now, on_failure),
             Phase::Next | Phase::Over => {}
         }
     }

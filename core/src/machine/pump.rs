@@ -288,9 +288,9 @@ impl<M: Machine> Pump<M> {
     }
 
     /// Stops early. Exchanges in flight are waited for: go on until [`Turn::Done`].
-    pub fn cancel(&mut self, now: Now, leave: OnFailure) {
+    pub fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         if self.result.is_none() {
-            self.machine.cancel(now, leave);
+            self.machine.cancel(now, on_failure);
         }
         self.flying.iter_mut().for_each(|flight| flight.replays = false);
         self.give_up(now, |_| true);

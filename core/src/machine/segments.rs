@@ -131,10 +131,10 @@ impl Machine for Listed {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         self.cancelled = true;
         if let Some(call) = &mut self.call {
-            call.cancel(now, leave);
+            call.cancel(now, on_failure);
         }
     }
 }

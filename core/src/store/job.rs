@@ -87,8 +87,8 @@ where
         self.machine.opened(now, opened);
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
-        self.machine.cancel(now, leave);
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
+        self.machine.cancel(now, on_failure);
     }
 
     fn concurrency(&self) -> usize {

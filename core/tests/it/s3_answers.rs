@@ -390,7 +390,7 @@ fn a_checksum_over_parts_is_not_compared_with_bytes() {
     let read = |status: u16, headers: &[(&str, &str)], sum: &str| {
         let mut all = vec![("x-amz-checksum-crc32", sum), ("content-length", "5")];
         all.extend(headers);
-        get.parse(&service(), &reply(status, &all, "hello")).map(|output| output.verdict)
+        get.parse(&service(), &reply(status, &all, "hello")).map(|output| output.validation)
     };
     let (parts, plain) = (("etag", "\"9e19a2a32c6bded4f4c3829cd10195f0-2\""), ("etag", "\"v1\""));
     let (composite, full) =
@@ -405,8 +405,11 @@ fn a_checksum_over_parts_is_not_compared_with_bytes() {
         (206, vec![plain, composite, all]),
         (206, vec![plain, full, some]),
     ] {
-        let verdict = read(status, &headers, &sum);
-        assert!(verdict.as_ref().is_ok_and(|it| !it.is_validated()), "{headers:?}: {verdict:?}");
+        let validation = read(status, &headers, &sum);
+        assert!(
+            validation.as_ref().is_ok_and(|it| !it.is_validated()),
+            "{headers:?}: {validation:?}"
+        );
     }
     for (status, headers) in
         [(200, vec![plain]), (200, vec![parts, full]), (206, vec![parts, full, all])]

@@ -212,8 +212,8 @@ where
                 self.now.unix = self.now.unix.saturating_add(seconds);
             }
             Event::Cancelled { keeps } => {
-                let leave = if *keeps { OnFailure::Keep } else { OnFailure::Abort };
-                self.pump.cancel(self.now, leave);
+                let on_failure = if *keeps { OnFailure::Keep } else { OnFailure::Abort };
+                self.pump.cancel(self.now, on_failure);
                 self.cancelled = true;
                 if *keeps {
                     self.remains.keep();

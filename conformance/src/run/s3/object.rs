@@ -27,7 +27,7 @@ pub(super) fn read(operation: &str, p: &mut Params) -> Found {
             },
             |output| Answer {
                 output: object_head(&output.head).with("Body", &output.body),
-                verdict: Some(output.verdict),
+                verdict: Some(output.validation),
             },
         ),
         "HeadObject" => call(

@@ -121,17 +121,17 @@ impl World {
                         self.trace.say(self.now, "the process dies");
                         return true;
                     }
-                    How::Cancel(leave) => {
+                    How::Cancel(on_failure) => {
                         self.record.cancelled = true;
-                        self.record.kept = leave == OnFailure::Keep;
-                        let name = match leave {
+                        self.record.kept = on_failure == OnFailure::Keep;
+                        let name = match on_failure {
                             OnFailure::Abort => "cancelled",
                             OnFailure::Keep => "cancelled, to be gone on with",
                         };
                         self.met.push((name, Phase::Head));
-                        self.trace.say(self.now, format!("cancelled: {leave:?}"));
+                        self.trace.say(self.now, format!("cancelled: {on_failure:?}"));
                         for (pump, place) in pumps.iter_mut().zip(&mut *places) {
-                            pump.cancel(self.now, leave);
+                            pump.cancel(self.now, on_failure);
                             place.ready = true;
                         }
                         continue;

@@ -217,9 +217,10 @@ impl<S: Simulated> Sim<S> {
             let at = at.expect("law 10: parked for ever with nothing in flight");
             self.now = self.now.after(at.saturating_sub(self.now.tick));
             if stop.is_some_and(|stop| stop <= self.now.tick) {
-                let leave = self.cancel_at.map_or(OnFailure::Abort, |(_, leave)| leave);
+                let on_failure =
+                    self.cancel_at.map_or(OnFailure::Abort, |(_, on_failure)| on_failure);
                 for (pump, place) in pumps.iter_mut().zip(&mut places) {
-                    pump.cancel(self.now, leave);
+                    pump.cancel(self.now, on_failure);
                     place.ready = true;
                 }
                 cancelled = true;

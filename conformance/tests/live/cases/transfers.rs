@@ -398,8 +398,8 @@ impl Machine for Stopped {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
-        self.inner.cancel(now, leave);
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
+        self.inner.cancel(now, on_failure);
     }
 
     fn concurrency(&self) -> usize {
@@ -478,10 +478,10 @@ impl Machine for Ferry {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         match &mut self.leg {
-            Leg::Get(call) => call.cancel(now, leave),
-            Leg::Put(call) => call.cancel(now, leave),
+            Leg::Get(call) => call.cancel(now, on_failure),
+            Leg::Put(call) => call.cancel(now, on_failure),
         }
     }
 }

@@ -40,7 +40,7 @@ fn put(stage: &Stage<'_>) -> Result<(), Error> {
     assert!(stored.last_modified.is_some());
     let answer = stage.call(GetObject::new(&stage.container, "put"))?;
     assert!(answer.body == bytes);
-    assert_eq!(answer.verdict, Validation::Validated(Algorithm::Md5));
+    assert_eq!(answer.validation, Validation::Validated(Algorithm::Md5));
     stage.call(PutObject::new(&stage.container, "empty", ""))?;
     assert!(stage.call(GetObject::new(&stage.container, "empty"))?.body.is_empty());
     refused(stage.call(PutObject::new("apus-missing", "put", bytes)), 404);

@@ -413,8 +413,8 @@ impl Machine for Stopped {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
-        self.inner.cancel(now, leave);
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
+        self.inner.cancel(now, on_failure);
     }
 
     fn concurrency(&self) -> usize {

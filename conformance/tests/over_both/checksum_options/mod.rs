@@ -75,7 +75,7 @@ fn every_setting(via: Via, tls: bool) {
             Read::Bare => Validation::NotValidated(NotValidatedReason::NotAsked),
             Read::Checked => Validation::Validated(Algorithm::Crc32),
         };
-        assert_eq!(got.verdict, verdict, "{what}");
+        assert_eq!(got.validation, verdict, "{what}");
     }
 }
 

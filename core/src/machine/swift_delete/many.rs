@@ -258,13 +258,13 @@ impl Machine for SwiftDeleteMany {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         self.error.get_or_insert_with(|| ExchangeError::cancelled().into());
         match &mut self.phase {
-            Phase::Listing(call) => call.cancel(now, leave),
+            Phase::Listing(call) => call.cancel(now, on_failure),
             Phase::Removing { names, slots } => {
                 names.clear();
-                slots.iter_mut().for_each(|slot| slot.machine.cancel(now, leave));
+                slots.iter_mut().for_each(|slot| slot.machine.cancel(now, on_failure));
             }
             Phase::Next | Phase::Over => {}
         }

@@ -245,16 +245,16 @@ impl Machine for SwiftDelete {
     }
 
     /// Sends no more requests, and waits for what is in flight.
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         self.cancelled = true;
         match &mut self.phase {
             Phase::Begin | Phase::Over => {}
-            Phase::Asking(call) => call.cancel(now, leave),
-            Phase::Whole(call) => call.cancel(now, leave),
-            Phase::Manifest(call) => call.cancel(now, leave),
-            Phase::Listing(listed) => listed.cancel(now, leave),
-            Phase::Info(call) => call.cancel(now, leave),
-            Phase::Segments(removal) | Phase::Manifests(removal) => removal.cancel(now, leave),
+            Phase::Asking(call) => call.cancel(now, on_failure),
+            Phase::Whole(call) => call.cancel(now, on_failure),
+            Phase::Manifest(call) => call.cancel(now, on_failure),
+            Phase::Listing(listed) => listed.cancel(now, on_failure),
+            Phase::Info(call) => call.cancel(now, on_failure),
+            Phase::Segments(removal) | Phase::Manifests(removal) => removal.cancel(now, on_failure),
         }
     }
 

@@ -417,17 +417,17 @@ impl Machine for S3Upload {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         match &mut self.phase {
             Phase::Gather => {
                 self.phase = Phase::Over(Some(ExchangeError::cancelled().into()));
             }
             Phase::Absent(call, length) => {
                 *length = None;
-                call.cancel(now, leave);
+                call.cancel(now, on_failure);
             }
-            Phase::Put(call) => call.cancel(now, leave),
-            Phase::Multipart(inner) => inner.cancel(now, leave),
+            Phase::Put(call) => call.cancel(now, on_failure),
+            Phase::Multipart(inner) => inner.cancel(now, on_failure),
             Phase::Over(_) => {}
         }
     }
@@ -492,7 +492,7 @@ fn job(bucket: String, key: String, options: UploadOptions, service: &Service, s
         verify_whole_etag: verify_etag && quirks.multipart_etag_is_md5,
         concurrency: options.concurrency.max(1),
         memory: options.memory,
-        leave: options.on_failure,
+        on_failure: options.on_failure,
         auth: 0,
         seed,
         checkpoints: options.checkpoints,

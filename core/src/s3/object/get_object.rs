@@ -48,7 +48,7 @@ pub struct GetObjectOutput {
     /// The body, where it was collected in memory.
     pub body: Bytes,
     /// Whether the body was validated by a checksum.
-    pub verdict: Validation,
+    pub validation: Validation,
 }
 
 impl Operation for GetObject {
@@ -78,8 +78,8 @@ impl Operation for GetObject {
         }
         let head = ObjectHead::read(reply);
         let policy = service.config().checksum.with(&self.checksum.overrides);
-        let verdict = verdict(&head, reply, policy.validates(self.checksum_mode))?;
-        Ok(GetObjectOutput { head, body: reply.body.clone(), verdict })
+        let validation = validation(&head, reply, policy.validates(self.checksum_mode))?;
+        Ok(GetObjectOutput { head, body: reply.body.clone(), validation })
     }
 
     /// Returns a HEAD request where nothing else proves that the body is complete and as stored:
@@ -93,7 +93,7 @@ impl Operation for GetObject {
     ) -> Result<Option<Box<Draft>>, Error> {
         let coded = self.response.content_encoding.is_none();
         let coded = coded && Coding::of(&reply.head.headers).is_some();
-        if !(reply.until_close || coded) || output.verdict.is_validated() {
+        if !(reply.until_close || coded) || output.validation.is_validated() {
             return Ok(None);
         }
         let head = HeadObject {
@@ -114,7 +114,7 @@ impl Operation for GetObject {
 }
 
 /// Validates a collected body by the checksum in the response headers.
-fn verdict(head: &ObjectHead, reply: &Reply, wanted: bool) -> Result<Validation, Error> {
+fn validation(head: &ObjectHead, reply: &Reply, wanted: bool) -> Result<Validation, Error> {
     if !wanted {
         let asked = if head.checksums.is_empty() {
             NotValidatedReason::NotAsked

@@ -193,16 +193,16 @@ impl Machine for Adding {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
-        self.cancelled = Some(leave);
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
+        self.cancelled = Some(on_failure);
         match &mut self.phase {
             // The upload that would follow does not start.
             Phase::Look(call) => {
-                call.cancel(now, leave);
-                self.upload.cancel(now, leave);
+                call.cancel(now, on_failure);
+                self.upload.cancel(now, on_failure);
             }
-            Phase::Upload => self.upload.cancel(now, leave),
-            Phase::Create(call) => call.cancel(now, leave),
+            Phase::Upload => self.upload.cancel(now, on_failure),
+            Phase::Create(call) => call.cancel(now, on_failure),
             // The upload has failed already; the clean-up continues.
             Phase::Remove(..) | Phase::Over => {}
         }

@@ -107,11 +107,11 @@ impl Machine for Removing {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         self.cancelled = true;
         match &mut self.phase {
-            Phase::Look(call) => call.cancel(now, leave),
-            Phase::Remove(call) => call.cancel(now, leave),
+            Phase::Look(call) => call.cancel(now, on_failure),
+            Phase::Remove(call) => call.cancel(now, on_failure),
             Phase::Over => {}
         }
     }

@@ -172,12 +172,12 @@ impl Machine for Adding {
     }
 
     /// Waits for a container that is being created, so that it can be removed.
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         self.cancelled = true;
         match &mut self.phase {
-            Phase::Look(call) => call.cancel(now, leave),
-            Phase::Create(call) => call.cancel(now, leave),
-            Phase::Upload => self.upload.cancel(now, leave),
+            Phase::Look(call) => call.cancel(now, on_failure),
+            Phase::Create(call) => call.cancel(now, on_failure),
+            Phase::Upload => self.upload.cancel(now, on_failure),
             Phase::Remove(..) | Phase::Over => {}
         }
     }

@@ -106,11 +106,11 @@ impl Machine for Removing {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         self.cancelled = true;
         match &mut self.phase {
-            Phase::Object(delete) => delete.cancel(now, leave),
-            Phase::Container(call, _) => call.cancel(now, leave),
+            Phase::Object(delete) => delete.cancel(now, on_failure),
+            Phase::Container(call, _) => call.cancel(now, on_failure),
             Phase::Over => {}
         }
     }

@@ -96,10 +96,10 @@ impl Machine for Sizing {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         match &mut self.phase {
-            Phase::Head(call) => call.cancel(now, leave),
-            Phase::List(listed) => listed.cancel(now, leave),
+            Phase::Head(call) => call.cancel(now, on_failure),
+            Phase::List(listed) => listed.cancel(now, on_failure),
             Phase::Over => {}
         }
     }

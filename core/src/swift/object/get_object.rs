@@ -45,7 +45,7 @@ pub struct GetObjectOutput {
     /// The bytes, if they were collected.
     pub body: Bytes,
     /// Whether the bytes were validated.
-    pub verdict: Validation,
+    pub validation: Validation,
 }
 
 impl Operation for GetObject {
@@ -67,12 +67,12 @@ impl Operation for GetObject {
         let touched = Coding::untouched(&reply.head.headers);
         touched.map_err(|error| error::named(error.with_status(reply.status()), reply))?;
         let head = ObjectHead::read(reply);
-        let verdict = if self.unchecked {
+        let validation = if self.unchecked {
             Validation::NotValidated(NotValidatedReason::Unasked)
         } else {
             check(&head, reply).map_err(|error| error::named(error, reply))?
         };
-        Ok(GetObjectOutput { head, body: reply.body.clone(), verdict })
+        Ok(GetObjectOutput { head, body: reply.body.clone(), validation })
     }
 
     /// Returns a HEAD, where neither the MD5 nor anything else proves that the bytes are complete
@@ -84,7 +84,7 @@ impl Operation for GetObject {
         output: &GetObjectOutput,
     ) -> Result<Option<Box<Draft>>, Error> {
         let coded = Coding::of(&reply.head.headers).is_some();
-        if !(reply.until_close || coded) || output.verdict.is_validated() {
+        if !(reply.until_close || coded) || output.validation.is_validated() {
             return Ok(None);
         }
         let head = HeadObject {
@@ -142,13 +142,13 @@ mod tests {
         let get = GetObject::new("c", "o");
         let plain = "etag: 5D41402ABC4B2A76B9719D911017C592\ncontent-length: 5";
         let output = parsed(&get, 200, plain, "hello").unwrap();
-        assert_eq!(output.verdict, Validation::Validated(Algorithm::Md5));
+        assert_eq!(output.validation, Validation::Validated(Algorithm::Md5));
         let error = parsed(&get, 200, plain, "hellO").unwrap_err();
         assert_eq!(error.kind(), crate::Kind::Integrity);
         let unchecked = GetObject { unchecked: true, ..get.clone() };
         assert!(parsed(&unchecked, 200, plain, "hellO").is_ok());
         let slo = format!("{plain}\nx-static-large-object: True");
         let output = parsed(&get, 200, &slo, "other").unwrap();
-        assert_eq!(output.verdict, Validation::NotValidated(NotValidatedReason::Composite));
+        assert_eq!(output.validation, Validation::NotValidated(NotValidatedReason::Composite));
     }
 }

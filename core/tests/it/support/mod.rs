@@ -200,8 +200,8 @@ impl<M: Machine> Sim<M> {
     }
 
     /// Cancels at this time after the start.
-    pub(crate) fn cancel_at(mut self, at: Duration, leave: OnFailure) -> Self {
-        self.cancel = Some((START + at, leave));
+    pub(crate) fn cancel_at(mut self, at: Duration, on_failure: OnFailure) -> Self {
+        self.cancel = Some((START + at, on_failure));
         self
     }
 
@@ -235,8 +235,8 @@ impl<M: Machine> Sim<M> {
                 continue;
             };
             self.now = self.now.after(time.saturating_sub(self.now.tick));
-            if let Some((_, leave)) = self.cancel.take_if(|(at, _)| *at <= self.now.tick) {
-                self.pump.cancel(self.now, leave);
+            if let Some((_, on_failure)) = self.cancel.take_if(|(at, _)| *at <= self.now.tick) {
+                self.pump.cancel(self.now, on_failure);
             } else if let Some(at) = next.filter(|at| self.flights[*at].due <= self.now.tick) {
                 self.land(at);
             }

@@ -140,8 +140,8 @@ impl World {
         let mut flying: Vec<(Duration, Exchange, Outcome)> = Vec::new();
         let mut launched = 0u32;
         for _ in 0..1_000_000 {
-            if let Some((_, leave)) = self.cancel_at.take_if(|(at, _)| launched >= *at) {
-                pump.cancel(self.now, leave);
+            if let Some((_, on_failure)) = self.cancel_at.take_if(|(at, _)| launched >= *at) {
+                pump.cancel(self.now, on_failure);
             }
             let wait = match pump.turn(self.now) {
                 Turn::Launch(mut exchange) => {

@@ -168,7 +168,7 @@ fn get(schedule: &Schedule) -> Over {
         // A server that ignores a range responds with 200 and the whole object.
         let ignored = world.met.iter().any(|(name, _)| *name == "range ignored");
         let all = ignored && got.body == object && got.head.content_range.is_none();
-        let untold = corrupt && !got.verdict.is_validated();
+        let untold = corrupt && !got.validation.is_validated();
         if got.body != wanted && !all && !untold {
             let what = format!("it said yes, and gave {} other bytes", got.body.len());
             world.wrong(what);

@@ -262,10 +262,10 @@ impl Machine for S3Download {
     }
 
     /// Sends no more requests, and waits for what is in flight.
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         match &mut self.phase {
-            Phase::Asking(call) | Phase::Ending(call) => call.cancel(now, leave),
-            Phase::Measuring(measuring) => measuring.call.cancel(now, leave),
+            Phase::Asking(call) | Phase::Ending(call) => call.cancel(now, on_failure),
+            Phase::Measuring(measuring) => measuring.call.cancel(now, on_failure),
             Phase::Begin | Phase::Reading => {}
             Phase::Over => return,
         }

@@ -367,11 +367,11 @@ impl Machine for SwiftDownload {
     }
 
     /// Sends no more requests, and waits for what is in flight.
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         match &mut self.phase {
-            Phase::Asking(call) => call.cancel(now, leave),
-            Phase::Manifest(call) => call.cancel(now, leave),
-            Phase::Listing(listed) => listed.cancel(now, leave),
+            Phase::Asking(call) => call.cancel(now, on_failure),
+            Phase::Manifest(call) => call.cancel(now, on_failure),
+            Phase::Listing(listed) => listed.cancel(now, on_failure),
             Phase::Begin | Phase::Reading => {}
             Phase::Over => return,
         }

@@ -166,7 +166,7 @@ impl Multipart {
         if self.upload_id.is_some() && self.failure.as_ref().is_some_and(no_upload) {
             (self.is_gone, self.vanished) = (true, true);
         }
-        match self.job.leave {
+        match self.job.on_failure {
             OnFailure::Keep if self.vanished => self.check(),
             OnFailure::Keep => Phase::Over,
             OnFailure::Abort => self.abort(),
@@ -408,7 +408,7 @@ impl Multipart {
             self.phase = self.abort();
             return;
         }
-        let keeps = error.outcome_unknown() && self.job.leave == OnFailure::Keep;
+        let keeps = error.outcome_unknown() && self.job.on_failure == OnFailure::Keep;
         self.fail(now, error);
         self.phase = if keeps { self.check() } else { self.cleanup() };
     }

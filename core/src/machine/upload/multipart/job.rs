@@ -31,7 +31,7 @@ pub(in crate::machine) struct Job {
     pub(in crate::machine) concurrency: usize,
     /// The maximum number of bytes of parts in flight. It may reduce the concurrency below `concurrency`.
     pub(in crate::machine) memory: u64,
-    pub(in crate::machine) leave: OnFailure,
+    pub(in crate::machine) on_failure: OnFailure,
     pub(in crate::machine) auth: usize,
     pub(in crate::machine) seed: u64,
     pub(in crate::machine) checkpoints: Checkpoints,

@@ -313,7 +313,7 @@ impl Machine for Multipart {
         match &self.phase {
             Phase::Over => Vec::new(),
             Phase::Absent(_) if self.upload_id.is_none() => Vec::new(),
-            _ if self.job.leave == OnFailure::Keep => Vec::new(),
+            _ if self.job.on_failure == OnFailure::Keep => Vec::new(),
             _ => vec![self.leftover()],
         }
     }
@@ -473,7 +473,7 @@ impl Machine for Multipart {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         match &mut self.phase {
             // A restart is cancelled, although its cleanup has begun.
             Phase::Abort(_) | Phase::Verify(_) | Phase::Compare(_) | Phase::Watch(_)
@@ -485,13 +485,13 @@ impl Machine for Multipart {
             | Phase::Watch(_)
             | Phase::Check(_)
             | Phase::Over => return,
-            Phase::Absent(call) => call.cancel(now, leave),
-            Phase::Create(call) => call.cancel(now, leave),
-            Phase::List(call) => call.cancel(now, leave),
-            Phase::Complete(call) => call.cancel(now, leave),
+            Phase::Absent(call) => call.cancel(now, on_failure),
+            Phase::Create(call) => call.cancel(now, on_failure),
+            Phase::List(call) => call.cancel(now, on_failure),
+            Phase::Complete(call) => call.cancel(now, on_failure),
             Phase::Parts => {}
         }
-        self.job.leave = leave;
+        self.job.on_failure = on_failure;
         self.fail(now, ExchangeError::cancelled().into());
     }
 

@@ -106,10 +106,10 @@ impl Machine for Part {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         match &mut self.call {
-            PartCall::Send(call) => call.cancel(now, leave),
-            PartCall::Copy(call) => call.cancel(now, leave),
+            PartCall::Send(call) => call.cancel(now, on_failure),
+            PartCall::Copy(call) => call.cancel(now, on_failure),
         }
     }
 }

@@ -177,10 +177,10 @@ impl Machine for Earlier {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         match &mut self.phase {
-            Look::Head(call) => call.cancel(now, leave),
-            Look::Manifest(call, _) => call.cancel(now, leave),
+            Look::Head(call) => call.cancel(now, on_failure),
+            Look::Manifest(call, _) => call.cancel(now, on_failure),
             Look::Over(_) => {}
         }
     }

@@ -62,10 +62,10 @@ impl Machine for Manifest {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         match self {
-            Self::Static(call) => call.cancel(now, leave),
-            Self::Dynamic(call) => call.cancel(now, leave),
+            Self::Static(call) => call.cancel(now, on_failure),
+            Self::Dynamic(call) => call.cancel(now, on_failure),
         }
     }
 }

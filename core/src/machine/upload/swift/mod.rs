@@ -306,13 +306,13 @@ impl Machine for SwiftUpload {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         match &mut self.phase {
             Phase::Gather => self.phase = Phase::Over(Some(ExchangeError::cancelled().into())),
-            Phase::Replaced(inner, _) => inner.cancel(now, leave),
-            Phase::Put(call, _) => call.cancel(now, leave),
-            Phase::Remove(sweep, _) => sweep.cancel(now, leave),
-            Phase::Segmented(inner) => inner.cancel(now, leave),
+            Phase::Replaced(inner, _) => inner.cancel(now, on_failure),
+            Phase::Put(call, _) => call.cancel(now, on_failure),
+            Phase::Remove(sweep, _) => sweep.cancel(now, on_failure),
+            Phase::Segmented(inner) => inner.cancel(now, on_failure),
             Phase::Over(_) => {}
         }
     }

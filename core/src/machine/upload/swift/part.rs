@@ -58,7 +58,7 @@ impl Machine for Part {
         self.0.complete(now, done);
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
-        self.0.cancel(now, leave);
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
+        self.0.cancel(now, on_failure);
     }
 }

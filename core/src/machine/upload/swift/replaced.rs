@@ -212,12 +212,12 @@ impl Machine for Replaced {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         self.cancelled = true;
         match &mut self.phase {
-            Phase::Head(call) => call.cancel(now, leave),
-            Phase::Manifest(call) => call.cancel(now, leave),
-            Phase::List(_, listed) | Phase::Search(listed) => listed.cancel(now, leave),
+            Phase::Head(call) => call.cancel(now, on_failure),
+            Phase::Manifest(call) => call.cancel(now, on_failure),
+            Phase::List(_, listed) | Phase::Search(listed) => listed.cancel(now, on_failure),
             Phase::Over => {}
         }
     }

@@ -477,24 +477,24 @@ impl Machine for Segmented {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
         match &mut self.phase {
             // The upload has succeeded: segments of the replaced object that are not removed yet
             // stay.
-            Phase::Remove(sweep, Some(_)) => return sweep.cancel(now, leave),
+            Phase::Remove(sweep, Some(_)) => return sweep.cancel(now, on_failure),
             // The upload has already failed, and only cleans up.
             Phase::Earlier(_) | Phase::Remove(_, None) | Phase::Watch(_) | Phase::Over => return,
-            Phase::Info(call) => call.cancel(now, leave),
-            Phase::Container(call) => call.cancel(now, leave),
-            Phase::Create(call) => call.cancel(now, leave),
-            Phase::List(listed) => listed.cancel(now, leave),
-            Phase::Replaced(inner) => inner.cancel(now, leave),
-            Phase::Manifest(call) => call.cancel(now, leave),
-            Phase::Confirm(call, ..) => call.cancel(now, leave),
-            Phase::Settle(settle, _) => settle.cancel(now, leave),
+            Phase::Info(call) => call.cancel(now, on_failure),
+            Phase::Container(call) => call.cancel(now, on_failure),
+            Phase::Create(call) => call.cancel(now, on_failure),
+            Phase::List(listed) => listed.cancel(now, on_failure),
+            Phase::Replaced(inner) => inner.cancel(now, on_failure),
+            Phase::Manifest(call) => call.cancel(now, on_failure),
+            Phase::Confirm(call, ..) => call.cancel(now, on_failure),
+            Phase::Settle(settle, _) => settle.cancel(now, on_failure),
             Phase::Segments => {}
         }
-        self.job.options.on_failure = leave;
+        self.job.options.on_failure = on_failure;
         self.fail(now, ExchangeError::cancelled().into());
     }
 

@@ -118,8 +118,8 @@ impl Machine for Sweep {
     }
 
     /// Waits for exchanges in flight; the remaining objects stay.
-    fn cancel(&mut self, now: Now, leave: OnFailure) {
-        self.slots.iter_mut().for_each(|(_, call)| call.cancel(now, leave));
+    fn cancel(&mut self, now: Now, on_failure: OnFailure) {
+        self.slots.iter_mut().for_each(|(_, call)| call.cancel(now, on_failure));
         self.give_up();
     }
 }
