@@ -20,12 +20,48 @@
 //! call: [`look_at`](crate::Error::look_at) says where to find out. What is left on the server is in
 //! [`leftovers`](crate::Error::leftovers).
 //!
+//! ```
+//! use apus_core::{Error, Kind};
+//! use http::StatusCode;
+//!
+//! fn report(error: &Error) -> String {
+//!     if error.is_not_found() {
+//!         return "there is no such object".to_owned();
+//!     }
+//!     if let Some(place) = error.look_at() {
+//!         return format!("the write may have succeeded: look at {place}");
+//!     }
+//!     match error.kind() {
+//!         Kind::Transport => format!("try again later: {error}"),
+//!         Kind::Auth => format!("renew the credentials: {error}"),
+//!         _ => error.to_string(),
+//!     }
+//! }
+//!
+//! let absent = Error::refused(StatusCode::NOT_FOUND, Some("NoSuchKey".to_owned()), None);
+//! assert_eq!(report(&absent), "there is no such object");
+//! let lost = Error::invalid_response("the connection was closed")
+//!     .with_outcome_unknown("the object images/debian");
+//! assert_eq!(report(&lost), "the write may have succeeded: look at the object images/debian");
+//! ```
+//!
 //! # Retries
 //!
 //! Calls and transfers repeat what may be repeated: [`RetryPolicy`](crate::retry::RetryPolicy) says
 //! how often and how soon, and honours `Retry-After`. A write whose response was lost is repeated
 //! only if that can't do harm, or after a look at the server has proven that it was not carried out.
 //! Do not wrap calls in retries of your own: raise the policy instead.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use apus_core::retry::RetryPolicy;
+//!
+//! // For the builder of a client: ten attempts, delays up to a minute.
+//! let policy =
+//!     RetryPolicy { attempts: 10, longest: Duration::from_secs(60), ..RetryPolicy::default() };
+//! assert_eq!(policy.longest_retry_after, Duration::from_secs(300));
+//! ```
 //!
 //! A client has at most [`RateLimits::AT_ONCE`](crate::machine::RateLimits::AT_ONCE) requests in
 //! flight, and fewer while the server answers 503 or 429. Further requests wait, first in, first
@@ -54,6 +90,20 @@
 //! A key may be `../../etc/passwd`. With the feature `key-paths`, `KeyPaths` turns keys into relative
 //! paths that stay below a directory, and reports keys that have none.
 //!
+#![cfg_attr(
+    feature = "key-paths",
+    doc = r#"
+```
+use apus_core::key_path::KeyPaths;
+
+let mut paths = KeyPaths::new("backup/");
+assert_eq!(paths.path("backup/etc/hosts")?.as_str(), "etc/hosts");
+assert!(paths.path("backup/../../etc/passwd").is_err());
+# Ok::<(), apus_core::key_path::KeyPathError>(())
+```
+"#
+)]
+//!
 //! # Cancelling and resuming
 //!
 //! A `CancelToken` cancels a run; an async run is also cancelled when it is dropped. A cancelled
@@ -69,6 +119,27 @@
 //! is the master switch: off, a checksum is sent only where S3 requires one, which every server
 //! accepts. A download says whether its bytes were
 //! [validated](crate::checksum::Validation), or why not.
+//!
+//! ```
+//! use apus_core::checksum::{Algorithm, Policy, RequestChecksumCalculation};
+//! use apus_core::s3::{BaseUrl, Config, EndpointConfig, Service};
+//!
+//! # fn main() -> Result<(), apus_core::Error> {
+//! let endpoint =
+//!     EndpointConfig::custom(BaseUrl::parse("https://s3.example.com")?, "us-east-1");
+//! let mut config = Config::new(endpoint);
+//! config.checksum = Policy {
+//!     enable_data_integrity_protection: true,
+//!     request: RequestChecksumCalculation::WhenSupported,
+//!     algorithm: Algorithm::Crc32c,
+//!     ..Policy::default()
+//! };
+//! assert_eq!(config.checksum.request_mode(), RequestChecksumCalculation::WhenSupported);
+//! let service = Service::new(config)?;
+//! # let _ = service;
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # Proxies
 //!
@@ -88,3 +159,27 @@
 //! [`Credentials::sign`](crate::credentials::Credentials::sign) signs it. A
 //! [machine](crate::contract::Machine) says what to send next and when to wait; the
 //! [crate's documentation](crate) has the loop.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use apus_core::Now;
+//! use apus_core::contract::Operation;
+//! use apus_core::credentials::Credentials;
+//! use apus_core::s3::{BaseUrl, Config, EndpointConfig, HeadObject, Service};
+//! use apus_core::sign::Keys;
+//!
+//! # fn main() -> Result<(), apus_core::Error> {
+//! let endpoint = EndpointConfig::custom(BaseUrl::parse("http://127.0.0.1:9000")?, "us-east-1");
+//! let service = Service::new(Config::new(endpoint))?;
+//! let credentials = Credentials::new(Keys::new("ACCESS_KEY", "SECRET_KEY"));
+//!
+//! let draft = HeadObject::new("bucket", "key").draft(&service)?;
+//! let now = Now::new(Duration::ZERO, Duration::from_secs(1_767_322_800));
+//! let mut exchange = credentials.sign(draft, now)?;
+//! let head = exchange.request()?;
+//! assert_eq!((head.method.as_str(), head.uri.path()), ("HEAD", "/bucket/key"));
+//! assert!(head.headers.contains_key("authorization"));
+//! # Ok(())
+//! # }
+//! ```
