@@ -12,7 +12,7 @@ use apus_core::keystone::{
     Catalogue, CatalogueService, Domain, Endpoint, Identity, Interface, Login, Scope, Session,
     SessionOptions, User,
 };
-use apus_core::machine::{Auth, RateLimits, UploadSource};
+use apus_core::machine::{Auth, RateLimits};
 use apus_core::secret::Secret;
 use apus_core::store::config::{Configuration, OsloConfig, Reference};
 use apus_core::store::{self, Acls, Add, Get, StoreErrorKind, StoredImage, TenantContext};
@@ -53,7 +53,7 @@ fn image(length: usize) -> Vec<u8> {
 
 /// Adds, reads and measures an image, and says where it is.
 fn store_and_read(stores: &Stores, bytes: &[u8]) -> StoredImage {
-    let add = || Add::new(ID, UploadSource::Stream(None)).with_size(bytes.len() as u64);
+    let add = || Add::new(ID).with_size(bytes.len() as u64);
     let added = stores.add(None, add(), bytes.to_vec()).unwrap();
     assert_eq!(added.size, bytes.len() as u64);
     assert!(!added.url.contains("secret"), "{}", added.url);
@@ -105,7 +105,7 @@ fn images_of_several_tenants_outlive_their_tokens() {
     let bytes = image(3_500_000);
     let traffic = || RateLimits::default().bytes_per_second(1_200_000);
     let asked = || stores.for_tenant(context(&cloud)).with_rate_limits(traffic());
-    let add = Add::new(ID, UploadSource::Stream(None));
+    let add = Add::new(ID);
     let added = asked().add(None, add, bytes.clone()).unwrap();
     let container = format!("glance_{ID}");
     let storage = cloud.storage_url_of("demo");

@@ -116,9 +116,8 @@ impl Stores {
         crate::client::shutdown(&self.backends.cleanups, deadline)
     }
 
-    /// Stores an image in the backend `backend`, or in the default backend. The bytes and their
-    /// length are those of `source`, whatever source the image names; MD5 and multihash are
-    /// computed while they are read.
+    /// Stores an image in the backend `backend`, or in the default backend. MD5 and
+    /// multihash are computed while the source is read.
     ///
     /// # Errors
     ///
@@ -127,14 +126,14 @@ impl Stores {
     pub fn add<'a>(
         &self,
         backend: Option<&str>,
-        mut image: Add,
+        image: Add,
         source: impl Into<Source<'a>>,
     ) -> Result<AddResult, StoreError> {
         let mut source = source.into();
         let wrong = |error| Verb::Add.error(error);
-        image.source =
+        let kind =
             backends::upload_source(source.length(), source.is_rewindable()).map_err(wrong)?;
-        let mut job = self.backends.core.add(backend, &image, clock::seed())?;
+        let mut job = self.backends.core.add(backend, &image, kind, clock::seed())?;
         let hashers = std::mem::take(&mut job.hashers);
         if !hashers.is_empty() {
             source = source.tap(hashers);

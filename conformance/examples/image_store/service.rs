@@ -17,7 +17,7 @@ use apus_conformance::server::{
     EmbeddedOpenStack, EmbeddedS3, OpenStackModel, Options, ScriptedProxy,
 };
 use apus_core::Now;
-use apus_core::machine::{Event, Observer, UploadSource};
+use apus_core::machine::{Event, Observer};
 use apus_core::store::config::{Configuration, OsloConfig};
 use apus_core::store::{Add, AddResult, Get, StoreErrorKind, StoredImage};
 use md5::{Digest as _, Md5};
@@ -162,7 +162,7 @@ pub(super) fn add(
     id: &str,
     image: &Image,
 ) -> Result<AddResult, Box<dyn Error>> {
-    let add = Add::new(id, UploadSource::Seekable(image.size)).with_size(image.size);
+    let add = Add::new(id).with_size(image.size);
     Ok(stores.add(Some(backend), add, Source::file(File::open(&image.path)?))?)
 }
 
@@ -214,7 +214,7 @@ fn transfer(
     if added.size != image.size || (&added.md5, &added.multihash) != (&digests.0, &digests.1) {
         return Err("other digests were written down than the file has".into());
     }
-    let again = Add::new(IMAGE_ID, UploadSource::Stream(None));
+    let again = Add::new(IMAGE_ID);
     match stores.add(Some(backend), again, Source::bytes("another image")) {
         Err(error) if error.kind() == StoreErrorKind::Duplicate => {}
         Err(error) => return Err(error.into()),

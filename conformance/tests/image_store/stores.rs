@@ -4,7 +4,6 @@ use std::fmt;
 use std::fs;
 use std::io::Cursor;
 
-use apus_core::machine::UploadSource;
 use apus_core::store::config::{Configuration, OsloConfig};
 use apus_core::store::{
     self, Access, Acls, Add, AddResult, Get, GetResult, StoreError, StoredImage, TenantContext,
@@ -91,7 +90,7 @@ impl Stores {
         from: From,
         bytes: &Bytes,
     ) -> Result<AddResult, StoreError> {
-        let image = Add::new(id, UploadSource::Stream(None)).with_size(size);
+        let image = Add::new(id).with_size(size);
         let bytes = bytes.clone();
         match self {
             Self::Blocking(stores) => {

@@ -7,7 +7,6 @@ use apus_conformance::server::{
     EmbeddedOpenStack, Fault, FaultyS3, OpenStackModel, Operation, Plan, S3Model,
 };
 use apus_core::checksum::{Algorithm, Validation, Value};
-use apus_core::machine::UploadSource;
 use apus_core::store::config::{Configuration, OsloConfig, Reference};
 use apus_core::store::{Add, AddResult, Get, GetResult, StoreError, StoreErrorKind, StoredImage};
 use tempfile::NamedTempFile;
@@ -31,7 +30,7 @@ struct Journey {
 }
 
 fn travel(via: Via, core: apus_core::store::Stores, origin: Origin) -> Result<Journey, String> {
-    let image = Add::new("image-1", UploadSource::Stream(None)).with_hash(Algorithm::Sha256);
+    let image = Add::new("image-1").with_hash(Algorithm::Sha256);
     let told = |error: StoreError| format!("{:?}: {error}", error.kind());
     macro_rules! travel {
         ($transport:ident, $source:ident $(, $wait:tt)?) => {{

@@ -39,7 +39,7 @@ fn content() -> Vec<u8> {
 
 /// Where the image is after it was stored.
 fn add(via: Via, server: &EmbeddedOpenStack, source: UploadSource) -> Result<String, String> {
-    let image = Add::new("image-1", source);
+    let image = Add::new("image-1");
     let kind = if matches!(source, UploadSource::Stream(_)) { Kind::Stream } else { Kind::Bytes };
     let (core, origin) = (backend(server), Origin::new(kind, content()));
     match via {

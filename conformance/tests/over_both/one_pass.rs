@@ -278,7 +278,7 @@ fn add(
     observer: Arc<dyn Observer>,
     token: &Token,
 ) -> Result<AddResult, StoreError> {
-    let image = Add::new("image-1", UploadSource::Stream(None));
+    let image = Add::new("image-1");
     match via {
         Via::Blocking => apus_blocking::Stores::new(core)
             .unwrap()

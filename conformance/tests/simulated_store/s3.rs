@@ -66,14 +66,14 @@ fn more_or_fewer_bytes_than_announced_are_told_and_leave_nothing() {
     for (has, announced) in [(5120, 5020), (5120, 5220), (16 * MIB, 15 * MIB), (16 * MIB, 17 * MIB)]
     {
         let mut sim = Sim::new(server(Plan::new()), asterisks(has), 1);
-        let image = image(UploadSource::Stream(None)).with_size(announced as u64);
+        let (image, source) = image(UploadSource::Stream(None));
+        let image = (image.with_size(announced as u64), source);
         let error = add(&mut sim, &stores(TWO), None, &image).unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::InvalidSize, "{error}");
         assert!(sim.model.model.object("images", ID).is_none(), "{has} for {announced}");
         assert!(sim.model.model.open_uploads().is_empty(), "{has} for {announced}");
         // An error that is known before any request is returned before any request.
-        let known = crate::shop::image(seekable(has)).with_size(announced as u64);
-        let error = stores(TWO).add(None, &known, 1).unwrap_err();
+        let error = stores(TWO).add(None, &image.0, seekable(has), 1).unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::InvalidSize);
     }
 }
@@ -168,7 +168,8 @@ fn an_image_goes_to_the_backend_that_is_named() {
     assert_eq!(added.url, format!("s3://s3.test:9000/archive/{ID}"));
     assert_eq!(added.metadata["store"], "cold");
     assert_eq!(sim.model.keys, ["AKIDCOLD"]);
-    let error = stores(TWO).add(Some("none"), &image(seekable(5120)), 1).unwrap_err();
+    let error =
+        stores(TWO).add(Some("none"), &image(seekable(5120)).0, seekable(5120), 1).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::UnknownStore);
 }
 

@@ -100,18 +100,18 @@ pub(crate) fn add<S: Simulated>(
     sim: &mut Sim<S>,
     stores: &Stores,
     backend: Option<&str>,
-    image: &Add,
+    (image, source): &(Add, UploadSource),
 ) -> Result<AddResult, StoreError> {
-    let job = stores.add(backend, image, 1)?;
+    let job = stores.add(backend, image, *source, 1)?;
     let mut hashers = job.hashers.clone();
     hashers.update(&sim.source);
     let placed = run(sim, job)?;
     Ok(placed.with_digests(&hashers.finish()).unwrap())
 }
 
-/// This many bytes in the simulator, as an image with a SHA-256.
-pub(crate) fn image(source: UploadSource) -> Add {
-    Add::new(ID, source).with_hash(Algorithm::Sha256)
+/// An image with a SHA-256, and its source.
+pub(crate) fn image(source: UploadSource) -> (Add, UploadSource) {
+    (Add::new(ID).with_hash(Algorithm::Sha256), source)
 }
 
 pub(crate) fn asterisks(length: usize) -> Bytes {

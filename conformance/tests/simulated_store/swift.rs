@@ -93,7 +93,8 @@ fn more_or_fewer_bytes_than_announced_are_told_and_leave_nothing() {
     for (has, announced) in [(5120, 5020), (5120, 5220), (3 * MB, 3 * MB - 9), (2 * MB + 9, 3 * MB)]
     {
         let mut sim = sim(Plan::new(), asterisks(has));
-        let image = image(UploadSource::Stream(None)).with_size(announced as u64);
+        let (image, source) = image(UploadSource::Stream(None));
+        let image = (image.with_size(announced as u64), source);
         let error = add(&mut sim, &single(""), None, &image).unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::InvalidSize, "{error}");
         assert!(sim.model.cloud.names_of("demo", "images").is_empty(), "{has} for {announced}");

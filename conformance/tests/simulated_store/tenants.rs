@@ -49,7 +49,7 @@ fn an_image_goes_into_a_container_of_its_own_in_the_account_of_the_user() {
 
 #[test]
 fn without_a_user_there_is_no_account() {
-    let error = tenants("").add(None, &image(seekable(5120)), 1).unwrap_err();
+    let error = tenants("").add(None, &image(seekable(5120)).0, seekable(5120), 1).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::BadStoreConfiguration, "{error}");
 }
 

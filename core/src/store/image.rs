@@ -17,8 +17,6 @@ use crate::secret::Secret;
 pub struct Add {
     /// The image's id: the object's key (S3) or name (Swift).
     pub image_id: String,
-    /// The source of its bytes.
-    pub source: UploadSource,
     /// The announced size in bytes. If the source has another size, the upload fails and leaves no
     /// image.
     pub size: Option<u64>,
@@ -28,8 +26,8 @@ pub struct Add {
 
 impl Add {
     /// Makes an image with SHA-512 for the multihash and no announced size.
-    pub fn new(image_id: impl Into<String>, source: UploadSource) -> Self {
-        Self { image_id: image_id.into(), source, size: None, hash: Algorithm::Sha512 }
+    pub fn new(image_id: impl Into<String>) -> Self {
+        Self { image_id: image_id.into(), size: None, hash: Algorithm::Sha512 }
     }
 
     /// Sets the announced size in bytes.
@@ -44,18 +42,17 @@ impl Add {
         Self { hash, ..self }
     }
 
-    /// Returns the source, with the announced size.
+    /// Returns `source` with the announced size.
     ///
     /// # Errors
     ///
     /// The source has another size.
-    pub(super) fn announced(&self) -> Result<UploadSource, StoreError> {
-        let (source, size) = (self.source, self.size);
+    pub(super) fn announced(&self, source: UploadSource) -> Result<UploadSource, StoreError> {
         let has = match source {
             UploadSource::Seekable(length) => Some(length),
             UploadSource::Stream(length) => length,
         };
-        match (has, size) {
+        match (has, self.size) {
             (Some(has), Some(size)) if has != size => Err(StoreError::wrong_size(size, has)),
             (None, Some(size)) => Ok(UploadSource::Stream(Some(size))),
             _ => Ok(source),

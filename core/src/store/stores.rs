@@ -16,7 +16,7 @@ use super::swift::{SwiftRoute, SwiftStore};
 use crate::base_url::BaseUrl;
 use crate::credentials::{CredentialSource, Credentials};
 use crate::error::Error;
-use crate::machine::Auth;
+use crate::machine::{Auth, UploadSource};
 
 /// All backends of an image service.
 ///
@@ -222,6 +222,7 @@ impl Stores {
         &self,
         backend: Option<&str>,
         image: &Add,
+        source: UploadSource,
         seed: u64,
     ) -> Result<Job<PendingAdd>, StoreError> {
         let store = match backend {
@@ -229,8 +230,8 @@ impl Stores {
             None => self.default_backend().ok_or_else(no_default)?,
         };
         match store {
-            StoreBackend::S3(store) => store.add(image, seed),
-            StoreBackend::Swift(store) => store.add(image, self.tenant.as_deref(), seed),
+            StoreBackend::S3(store) => store.add(image, source, seed),
+            StoreBackend::Swift(store) => store.add(image, source, self.tenant.as_deref(), seed),
         }
     }
 

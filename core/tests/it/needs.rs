@@ -31,7 +31,7 @@ fn an_image_that_is_stored_needs_its_source() {
             (UploadSource::Stream(Some(7)), false),
             (UploadSource::Stream(None), false),
         ] {
-            let job = stores().add(Some(backend), &Add::new("image", source), 1).unwrap();
+            let job = stores().add(Some(backend), &Add::new("image"), source, 1).unwrap();
             let needs = job.machine.needs();
             let of_source = needs.source.unwrap();
             let told = (source != UploadSource::Stream(None)).then_some(7);

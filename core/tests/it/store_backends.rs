@@ -73,8 +73,8 @@ fn keys_come_from_where_the_configuration_says() {
     assert!(text.contains("[a] s3_store_access_key: missing required option"), "{text}");
     // From elsewhere: they are waited for.
     let waiting = stores(&format!("{options}s3_store_credential_source = instance\n"));
-    let add = Add::new("id", UploadSource::Seekable(5));
-    let error = waiting.add(None, &add, 1).unwrap_err();
+    let add = Add::new("id");
+    let error = waiting.add(None, &add, UploadSource::Seekable(5), 1).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::BadStoreConfiguration);
     assert!(error.to_string().contains("\"a\" has no credentials"), "{error}");
     let auth = Auth::new(Credentials::new(Keys::new("AKROLE", "secret")));
@@ -110,10 +110,10 @@ fn no_secret_is_shown() {
     );
     let old = apus_core::store::StoredImage::new("s3://AKOLD:OLD9@127.0.0.1:9000/images/id", None);
     let access = stores.size(&old, 1).unwrap();
-    let image = Add::new("id", UploadSource::Seekable(5)).with_hash(Algorithm::Sha256);
+    let image = Add::new("id").with_hash(Algorithm::Sha256);
     let shown = [
         format!("{stores:?} {:?}", stores.backend("fast").unwrap().connection()),
-        format!("{:?}", stores.add(None, &image, 1).unwrap()),
+        format!("{:?}", stores.add(None, &image, UploadSource::Seekable(5), 1).unwrap()),
         format!("{old:?} {access:?} {:?}", stores.access(&old).unwrap()),
         format!("{:?}", settled(stores.size(&crate::images::image(), 1))),
         stores

@@ -42,8 +42,8 @@ fn an_image_is_stored_with_one_request_and_written_down() {
     assert_eq!((added.size, &*added.md5, &*added.multihash), (5, MD5, SHA512));
     assert_eq!(added.metadata["store"], "fast");
     // Another algorithm, where one is asked for.
-    let image = Add::new("id", UploadSource::Seekable(5)).with_hash(Algorithm::Sha256);
-    let job = stores.add(Some("fast"), &image, 1).unwrap();
+    let image = Add::new("id").with_hash(Algorithm::Sha256);
+    let job = stores.add(Some("fast"), &image, UploadSource::Seekable(5), 1).unwrap();
     let mut hashers = job.hashers.clone();
     hashers.update(b"hello");
     let placed = sim(job).source(hello()).run(|_, _| Answer::new(200)).result.unwrap();
@@ -217,8 +217,8 @@ fn no_bucket_is_made_unasked() {
 #[test]
 fn another_size_than_announced_leaves_nothing_behind() {
     let stores = fast("s3_store_large_object_size = 0\n");
-    let image = Add::new("id", UploadSource::Seekable(5)).with_size(6);
-    let error = stores.add(None, &image, 1).unwrap_err();
+    let image = Add::new("id").with_size(6);
+    let error = stores.add(None, &image, UploadSource::Seekable(5), 1).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::InvalidSize);
     assert!(error.to_string().contains("5 bytes") && error.to_string().contains('6'), "{error}");
     // A stream that is longer or shorter, in parts: the upload is aborted.
@@ -249,8 +249,9 @@ fn sizes_are_in_mebibytes_and_the_width_is_that_of_the_pool() {
     let (_, requests) = add(&stores, &object(1 << 20), multipart);
     assert_eq!(requests[0], "POST /images/id?uploads");
     let large = object(22 << 20);
-    let image = Add::new("id", UploadSource::Seekable(large.len() as u64));
-    let job = stores.add(None, &image, 1).unwrap();
+    let image = Add::new("id");
+    let source = UploadSource::Seekable(large.len() as u64);
+    let job = stores.add(None, &image, source, 1).unwrap();
     let mut sizes = Vec::new();
     let run = sim(job).source(large).run(|head, body| {
         if head.method == "PUT" {
@@ -321,15 +322,18 @@ fn other_bytes_than_were_sent_are_removed() {
 #[test]
 fn a_backend_must_be_there_and_have_keys() {
     let stores = fast("");
-    let image = Add::new("id", UploadSource::Seekable(5));
-    let error = stores.add(Some("slow"), &image, 1).unwrap_err();
+    let image = Add::new("id");
+    let error = stores.add(Some("slow"), &image, UploadSource::Seekable(5), 1).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::UnknownStore);
     assert_eq!(error.to_string(), "unknown store: backend \"slow\" is not configured");
     let none = stores_of_nothing();
-    let error = none.add(None, &image, 1).unwrap_err();
+    let error = none.add(None, &image, UploadSource::Seekable(5), 1).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::BadStoreConfiguration);
-    let nameless = Add::new("", UploadSource::Seekable(5));
-    assert_eq!(stores.add(None, &nameless, 1).unwrap_err().kind(), StoreErrorKind::Invalid);
+    let nameless = Add::new("");
+    assert_eq!(
+        stores.add(None, &nameless, UploadSource::Seekable(5), 1).unwrap_err().kind(),
+        StoreErrorKind::Invalid
+    );
 }
 
 fn stores_of_nothing() -> Stores {
@@ -358,8 +362,9 @@ fn no_room_for_a_part_ends_the_upload_and_leaves_nothing() {
 #[test]
 fn what_is_given_up_leaves_nothing_and_goes_no_further() {
     let cancelled = |stores: &Stores, at: u64, bytes: &Bytes| {
-        let image = Add::new("id", UploadSource::Seekable(bytes.len() as u64));
-        let job = stores.add(None, &image, 1).unwrap();
+        let image = Add::new("id");
+        let source = UploadSource::Seekable(bytes.len() as u64);
+        let job = stores.add(None, &image, source, 1).unwrap();
         let run = sim(job)
             .source(bytes.clone())
             .cancel_at(Duration::from_millis(at), OnFailure::Abort)

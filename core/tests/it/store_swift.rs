@@ -483,8 +483,8 @@ fn what_can_not_be_removed_is_named() {
                    swift_store_retries = 0\n";
     let mut keystone = Keystone::default();
     let stores = cold(options);
-    let image = Add::new("id", UploadSource::Seekable(2_000_000));
-    let job = stores.add(None, &image, 1).unwrap();
+    let image = Add::new("id");
+    let job = stores.add(None, &image, UploadSource::Seekable(2_000_000), 1).unwrap();
     let failed = crate::images::sim(job).source(object(2_000_000)).run(|head, body| {
         keystone.or(head, body, |head, body| match head.method.as_str() {
             "PUT" if head.uri.query().is_some() => Answer::new(507),

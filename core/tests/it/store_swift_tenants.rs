@@ -132,10 +132,10 @@ fn a_container_that_a_request_made_which_was_never_answered_goes_again_too() {
 fn what_takes_long_is_done_by_a_trust_that_is_revoked() {
     let bytes = object(2_000_000);
     let stores = tenants(LARGE);
-    let image = Add::new("id", UploadSource::Seekable(2_000_000));
+    let image = Add::new("id");
     let mut keystone = Keystone::default();
     let mut tokens = Vec::new();
-    let job = stores.add(None, &image, 1).unwrap();
+    let job = stores.add(None, &image, UploadSource::Seekable(2_000_000), 1).unwrap();
     let added = sim(job).source(bytes).run(|head, body| {
         keystone.or(head, body, |head, body| {
             tokens
@@ -157,7 +157,8 @@ fn what_takes_long_is_done_by_a_trust_that_is_revoked() {
     );
     assert_eq!((keystone.made, keystone.trusts.len()), (1, 0), "it is revoked");
     // The next image of the next user does without another login of the service's.
-    let job = stores.for_tenant(demo()).add(None, &image, 2).unwrap();
+    let job =
+        stores.for_tenant(demo()).add(None, &image, UploadSource::Seekable(2_000_000), 2).unwrap();
     let mut keystone = Keystone::default();
     let added = sim(job).source(object(2_000_000)).run(|head, body| keystone.or(head, body, swift));
     added.result.unwrap();
@@ -296,13 +297,14 @@ fn no_token_goes_to_a_host_that_a_location_brought_along() {
     });
     assert!(there.result.unwrap());
     // Without a user there is no token to request.
-    let image = Add::new("id", UploadSource::Seekable(1));
-    let refused = many("").add(None, &image, 1).unwrap_err();
+    let image = Add::new("id");
+    let refused = many("").add(None, &image, UploadSource::Seekable(1), 1).unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::BadStoreConfiguration);
     // A catalogue without Swift is no configuration that serves this user.
     let mut context = demo();
     context.catalogue.services.clear();
-    let refused = many("").for_tenant(context).add(None, &image, 1).unwrap_err();
+    let refused =
+        many("").for_tenant(context).add(None, &image, UploadSource::Seekable(1), 1).unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::BadStoreConfiguration);
     // An expired token is reported as such.
     let over = run(settled(tenants("").exists(&shared, 1)), |_, _| Answer::new(401));

@@ -11,7 +11,6 @@
 use apus_blocking::{Sink, Source};
 use apus_core::checksum::{Algorithm, Value};
 use apus_core::location::{S3Location, SwiftLocation};
-use apus_core::machine::UploadSource;
 use apus_core::store::{Add, Address, Get, StoreBackend, StoredImage};
 use serde_json::json;
 
@@ -41,7 +40,7 @@ pub(crate) fn run(
     let digests = vec![Algorithm::Md5, Algorithm::Sha512];
     let get = Get { digests, size: Some(size), ..Get::default() };
     let mut reader = open.stores.reader(&stored, &get)?.outcome;
-    let image = Add::new(id, UploadSource::Stream(Some(size)));
+    let image = Add::new(id).with_size(size);
     let added = open.stores.add(Some(to), image, Source::reader(&mut reader, size));
     let got = match (added.is_err(), reader.finish()) {
         (false, Err(error)) => return Err(error.into()),

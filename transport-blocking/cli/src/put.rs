@@ -7,7 +7,6 @@ use std::path::Path;
 use apus_blocking::Source;
 use apus_core::checksum::Algorithm;
 use apus_core::error::ExchangeErrorKind;
-use apus_core::machine::UploadSource;
 use apus_core::store::{Add, AddResult, StoreErrorKind};
 use serde_json::{Value, json};
 
@@ -44,7 +43,7 @@ pub(crate) fn run(
     let open = stage.open()?;
     let backend = open.backend()?.id().to_owned();
     let length = source.length().map_err(|error| Failure::file(file, &error))?.or(size);
-    let image = Add::new(id.as_str(), UploadSource::Stream(None)).with_size(size).with_hash(hash);
+    let image = Add::new(id.as_str()).with_size(size).with_hash(hash);
     let shown = open.watch.show(&id, length);
     let added = open.stores.add(Some(&backend), image, source).map_err(|error| {
         let cause = error.protocol().exchange_error().map(apus_core::error::ExchangeError::kind);

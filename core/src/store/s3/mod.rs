@@ -101,8 +101,13 @@ impl S3Store {
     }
 
     /// Uploads an image into the bucket.
-    pub(super) fn add(&self, image: &Add, seed: u64) -> Result<Job<PendingAdd>, StoreError> {
-        let source = image.announced()?;
+    pub(super) fn add(
+        &self,
+        image: &Add,
+        source: UploadSource,
+        seed: u64,
+    ) -> Result<Job<PendingAdd>, StoreError> {
+        let source = image.announced(source)?;
         let invalid = |error| StoreError::new(Verb::Add, error);
         if image.image_id.is_empty() {
             return Err(invalid(Error::invalid_input("the image has no id")));

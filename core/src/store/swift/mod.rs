@@ -157,10 +157,11 @@ impl SwiftStore {
     pub(super) fn add(
         &self,
         image: &Add,
+        source: UploadSource,
         tenant: Option<&TenantContext>,
         seed: u64,
     ) -> Result<Job<PendingAdd>, StoreError> {
-        let source = image.announced()?;
+        let source = image.announced(source)?;
         let invalid = |error| StoreError::new(Verb::Add, error);
         let id = image.image_id.as_str();
         if id.is_empty() {

@@ -82,8 +82,9 @@ pub(crate) fn add(
     bytes: &Bytes,
     script: impl FnMut(&request::Parts, &[u8]) -> Answer,
 ) -> (Result<AddResult, StoreError>, Vec<String>) {
-    let image = Add::new("id", UploadSource::Seekable(bytes.len() as u64));
-    let job = stores.add(None, &image, 1).unwrap();
+    let image = Add::new("id");
+    let source = UploadSource::Seekable(bytes.len() as u64);
+    let job = stores.add(None, &image, source, 1).unwrap();
     let hashers = job.hashers.clone();
     let run = sim(job).source(bytes.clone()).run(script);
     (added(run.result, hashers, bytes), run.requests)
@@ -96,8 +97,8 @@ pub(crate) fn add_stream(
     announced: Option<u64>,
     script: impl FnMut(&request::Parts, &[u8]) -> Answer,
 ) -> (Result<AddResult, StoreError>, Vec<String>) {
-    let image = Add::new("id", UploadSource::Stream(None)).with_size(announced);
-    let job = stores.add(None, &image, 1).unwrap();
+    let image = Add::new("id").with_size(announced);
+    let job = stores.add(None, &image, UploadSource::Stream(None), 1).unwrap();
     let hashers = job.hashers.clone();
     let run = sim(job).stream(bytes.clone()).run(script);
     (added(run.result, hashers, bytes), run.requests)

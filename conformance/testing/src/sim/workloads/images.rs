@@ -132,8 +132,8 @@ fn life(
         true => UploadSource::Stream(None),
         false => UploadSource::Seekable(image.len() as u64),
     };
-    let add = Add::new(ID, source).with_hash(Algorithm::Sha256);
-    let add = match stores.add(None, &add, schedule.seed) {
+    let add = Add::new(ID).with_hash(Algorithm::Sha256);
+    let add = match stores.add(None, &add, source, schedule.seed) {
         Ok(add) => add,
         Err(error) => {
             world.wrong(format!("it can't be begun: {error}"));
