@@ -22,13 +22,36 @@ COPY = TARGET / "planted"
 PACKAGES = ["-p", "apus-core", "-p", "apus-testing", "--all-features"]
 # Cargo names what it builds of a workspace by where it is in the workspace, so that two trees of the
 # same packages take each other's for their own in one target directory. Another profile for these is
-# another name; their dependencies are shared. What is built once and run often is optimised.
-APART = "".join(f"\n[profile.dev.package.{name}]\ncodegen-units = 200\ndebug = false\nopt-level = 1\n"
+# another name; their dependencies are shared.
+APART = "".join(f"\n[profile.dev.package.{name}]\ncodegen-units = 200\ndebug = false\n"
                 for name in ("apus-core", "apus-testing"))
+# With `APUS_REACHED`, each thread writes into that file which switches it reached, and how long it took.
 SWITCH = """
 fn mutant(number: u32) -> bool {
-    static CHOSEN: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
-    *CHOSEN.get_or_init(|| std::env::var("APUS_MUTANT").map_or(0, |text| text.parse().unwrap())) == number
+    use std::io::Write as _;
+    struct Reached(String, std::time::Instant, std::collections::BTreeSet<u32>);
+    impl Drop for Reached {
+        fn drop(&mut self) {
+            let Ok(path) = std::env::var("APUS_REACHED") else { return };
+            let mut file = std::fs::File::options().create(true).append(true).open(path).unwrap();
+            let line = format!("{} {} {:?}\\n", self.0, self.1.elapsed().as_micros(), self.2);
+            file.write_all(line.as_bytes()).unwrap();
+        }
+    }
+    fn reached() -> std::cell::RefCell<Reached> {
+        let name = std::thread::current().name().unwrap_or("?").to_owned();
+        std::cell::RefCell::new(Reached(name, std::time::Instant::now(), Default::default()))
+    }
+    thread_local!(static REACHED: std::cell::RefCell<Reached> = reached());
+    static CHOSEN: std::sync::OnceLock<(u32, bool)> = std::sync::OnceLock::new();
+    let (chosen, records) = CHOSEN.get_or_init(|| {
+        let chosen = std::env::var("APUS_MUTANT").map_or(0, |text| text.parse().unwrap());
+        (chosen, std::env::var_os("APUS_REACHED").is_some())
+    });
+    if *records {
+        let _ = REACHED.try_with(|reached| reached.borrow_mut().2.insert(number));
+    }
+    *chosen == number
 }
 """
 LIB = "core/src/lib.rs"
@@ -93,22 +116,27 @@ def refused():
     done = cargo(["check", "-q", *PACKAGES, "--message-format", "json"])
     if not done.returncode:
         return set()
-    inside, near, said = set(), set(), []
+    inside, near, after, said = set(), set(), set(), []
     for line in done.stdout.splitlines():
         message = json.loads(line).get("message") if line.startswith("{") else None
         if not message or message.get("level") != "error":
             continue
         said.append(message.get("rendered") or "")
         for span in message["spans"]:
-            text = (COPY / span["file_name"]).read_bytes()
+            path = COPY / span["file_name"]
+            # Spans of the standard library are of files that need not be there.
+            text = path.read_bytes() if span["file_name"].startswith("core/") else b""
             for found in re.finditer(rb"/\*\[(\d+)\*/.*?/\*\1\]\*/", text, re.DOTALL):
-                if found.start() <= span["byte_start"] and span["byte_end"] <= found.end():
+                if found.start() <= span["byte_start"] and span["byte_end"] <= found.end() and span["is_primary"]:
                     inside.add(int(found[1]))
                 elif found.start() < span["byte_end"] and span["byte_start"] < found.end():
                     near.add(int(found[1]))
-    if not inside and not near:
+            # An arm that has a guard now is missed at the beginning of its `match`.
+            if span["is_primary"]:
+                after.update(map(int, re.findall(rb"/\*\[(\d+)\*/ if !", text[span["byte_end"]:])[:1]))
+    if not inside and not near and not after:
         sys.exit("the copy does not compile:\n" + ("\n".join(said) or tail(done.stdout)))
-    return inside or near
+    return inside or near or after
 
 
 def built():
@@ -134,6 +162,20 @@ class Program:
     def list(self):
         said = subprocess.run([self.path, "--list"], cwd=self.folder, capture_output=True, text=True).stdout
         return [line.removesuffix(": test") for line in said.splitlines() if line.endswith(": test")]
+
+    def reaches(self, words=(), environment=None):
+        """The tests with the seconds that each takes and the edits that it reaches. `?`: other threads."""
+        path = TARGET / "mutants" / f"reached-{self.name}"
+        path.unlink(missing_ok=True)
+        ended = self.run(0, words, {**(environment or {}), "APUS_REACHED": str(path)})
+        if not ended.passed:
+            sys.exit(f"{self.name} fails without any edit: {ended.reason()}")
+        tests = {}
+        for line in path.read_text().splitlines() if path.exists() else ():
+            name, took, numbers = line.split(" ", 2)
+            before = tests.get(name, (0, set()))
+            tests[name] = before[0] + int(took) / 1e6, before[1] | set(json.loads(f"[{numbers[1:-1]}]"))
+        return tests
 
     def run(self, number=0, words=(), environment=None, usual=None):
         """How it ended. `usual` is how long it takes without an edit, if that is known."""

@@ -73,6 +73,19 @@ impl Reply {
             .with_status(self.status()))
     }
 
+    /// Checks that the status of a success says that the request was carried out: 200, 201 and 204
+    /// do, and the others that the operation `also` has. 202 says that a request was accepted, and
+    /// may be carried out later or not at all; the other statuses of 2xx are about something else
+    /// (RFC 9110, section 15.3).
+    pub(crate) fn carried_out(&self, also: &[StatusCode]) -> Result<(), Error> {
+        let (status, done) = (self.status(), [200, 201, 204]);
+        if done.contains(&status.as_u16()) || also.contains(&status) {
+            return Ok(());
+        }
+        let what = format!("a response of {} does not say that it was done", status.as_u16());
+        Err(Error::invalid_response(what).with_status(status))
+    }
+
     /// Returns the status.
     pub fn status(&self) -> StatusCode {
         self.head.status

@@ -8,14 +8,14 @@ use crate::error::{Error, Kind};
 use crate::http::Reply;
 use crate::retry::{Idempotency, RetryDecision};
 
-/// Checks that the response is a success and was not cut off.
+/// Checks that the response says that the operation was carried out, and was not cut off.
 pub(super) fn success(reply: &Reply) -> Result<(), Error> {
     if !reply.status().is_success() {
         return Err(refusal(reply));
     }
     match &reply.cut {
         Some(cut) => Err(Error::from(cut.clone()).with_status(reply.status())),
-        None => Ok(()),
+        None => reply.carried_out(&[]).map_err(|error| named(error, reply)),
     }
 }
 

@@ -291,7 +291,8 @@ impl<O: Operation> Call<O> {
         if writes && accepted && unreadable {
             // The server said that it has applied the request, or that it will.
             self.doubtful = true;
-            self.under_way.add(reply.cut.is_some(), false);
+            let may_follow = reply.cut.is_some() || reply.status() == StatusCode::ACCEPTED;
+            self.under_way.add(may_follow, false);
             // A sink that refused the body once would refuse it again.
             let repeats = can_resend && self.decision(&error) != RetryDecision::Final;
             let repeats_unproven = reply.cut.is_some() && O::REPLACES_UNSEEN && repeats;

@@ -23,6 +23,14 @@ pub(crate) fn success(reply: &Reply) -> Result<(), Error> {
     if reply.status().is_success() { Ok(()) } else { Err(refusal(reply)) }
 }
 
+/// Checks that the response says that the operation was carried out. The API reference knows 200 and
+/// 204; some servers respond to a PUT with 201, Ceph's gateway if it is configured so
+/// (`rgw_s3_success_create_obj_status`).
+pub(super) fn carried_out(reply: &Reply) -> Result<(), Error> {
+    success(reply)?;
+    reply.carried_out(&[]).map_err(|error| named(error, reply))
+}
+
 /// Returns a transient error, so that its request is sent again; ignores any other error.
 pub(super) fn passing(error: Error) -> Result<(), Error> {
     match judge(&error, Idempotency::Read) {
@@ -34,7 +42,7 @@ pub(super) fn passing(error: Error) -> Result<(), Error> {
 /// Checks a response whose body is irrelevant, empty or not XML. An `<Error>` in it is an error,
 /// whatever the status. A web page is an error too, because no S3 server sends one.
 pub(super) fn accepted(reply: &Reply) -> Result<(), Error> {
-    success(reply)?;
+    carried_out(reply)?;
     if reply.body.is_empty() {
         return Ok(());
     }
@@ -61,7 +69,7 @@ pub(super) fn document<'a>(
     root: &str,
     members: &[&str],
 ) -> Result<Document<'a>, Error> {
-    success(reply)?;
+    carried_out(reply)?;
     let broken = |error: Error| named(error.with_status(reply.status()), reply);
     let document = Document::parse(&reply.body).map_err(broken)?;
     if let Some(error) = error_in(&document) {

@@ -42,12 +42,12 @@ impl Operation for PutDlo {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Stored, Error> {
-        error::success(reply)?;
+        error::carried_out(reply)?;
         Ok(Stored::read(reply))
     }
 
     fn parse_head(&self, reply: &Reply) -> Option<Stored> {
-        Some(Stored::read(reply))
+        error::carried_out(reply).ok().map(|()| Stored::read(reply))
     }
 
     fn recover(&self, service: &Service, doubt: &Doubt<'_>) -> Recovery<Stored> {

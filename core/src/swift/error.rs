@@ -32,6 +32,19 @@ pub(crate) fn success(reply: &Reply) -> Result<(), Error> {
     if reply.status().is_success() { Ok(()) } else { Err(refusal(reply)) }
 }
 
+/// Checks that the response says that the operation was carried out.
+pub(super) fn carried_out(reply: &Reply) -> Result<(), Error> {
+    success(reply)?;
+    reply.carried_out(&[]).map_err(|error| named(error, reply))
+}
+
+/// The same of an operation to which the API reference has 202 as the response: PUT of a container
+/// that exists, POST of an object's metadata, and a manifest whose report is in the body.
+pub(super) fn carried_out_or_accepted(reply: &Reply) -> Result<(), Error> {
+    success(reply)?;
+    reply.carried_out(&[StatusCode::ACCEPTED]).map_err(|error| named(error, reply))
+}
+
 /// Returns an error that may not occur again, so that the request behind it is repeated; drops any
 /// other.
 pub(super) fn passing(error: Error) -> Result<(), Error> {

@@ -27,7 +27,7 @@ impl Operation for GetInfo {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Info, Error> {
-        error::success(reply)?;
+        error::carried_out(reply)?;
         if reply.status() == StatusCode::NO_CONTENT {
             return Ok(Info::default());
         }

@@ -69,7 +69,7 @@ pub(super) fn roomy(mut draft: Box<Draft>) -> Box<Draft> {
 
 /// Returns the entries of a page; a response without a body is an empty page.
 pub(super) fn entries<T: DeserializeOwned>(reply: &Reply) -> Result<Vec<T>, Error> {
-    error::success(reply)?;
+    error::carried_out(reply)?;
     if reply.status() == StatusCode::NO_CONTENT || is_blank(&reply.body) {
         reply.proven().map_err(|error| error::named(error, reply))?;
         return Ok(Vec::new());

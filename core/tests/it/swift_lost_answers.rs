@@ -252,7 +252,7 @@ fn a_cut_body_takes_nothing_from_what_the_status_said() {
     done(cut(CopyObject::new("c", "o", "c", "p"), 201, 1));
     done(cut(dlo(), 201, 1));
     done(cut(PutContainer::new("c"), 202, 1));
-    done(cut(PostContainer::new("c"), 202, 1));
+    done(cut(PostContainer::new("c"), 204, 1));
     done(cut(DeleteContainer::new("c"), 200, 1));
     done(cut(PostAccount::new(), 200, 1));
     // What the body would have said is not known, and it is not asked for again.
@@ -261,6 +261,64 @@ fn a_cut_body_takes_nothing_from_what_the_status_said() {
     {
         assert!(error.outcome_unknown(), "{error}");
     }
+}
+
+/// "Object Storage API": 201 to PUT and COPY, 204 to DELETE and to POST of a container or account; 202
+/// only to PUT of a container that exists and to POST of an object.
+#[test]
+fn a_status_that_does_not_say_that_it_was_done_is_not_believed() {
+    // The responses to the operation, and to what is asked of it after that.
+    fn told<O: Operation<Service = Service>>(operation: O, status: u16, head: &Answer) -> Told {
+        let run =
+            Sim::with_auth(Call::new(operation, service(), 1), SimTokens::auth()).run(|what, _| {
+                match what.method.as_str() {
+                    "HEAD" => head.clone(),
+                    _ => Answer::new(status),
+                }
+            });
+        let sent = run.requests.iter().filter(|request| !request.starts_with("HEAD")).count();
+        match run.result {
+            Ok(_) => Told::Done(sent),
+            Err(error) if error.outcome_unknown() => Told::Unknown(sent),
+            Err(error) => Told::Failed(error.kind(), sent),
+        }
+    }
+    let (denied, gone) = (Answer::new(403), Answer::new(404));
+    let md5 = Algorithm::Md5.digest(&object(10)).unwrap().hex();
+    let ours = Answer::new(200).header("content-length", 10).header("etag", &md5);
+    let put = || PutObject::new("c", "o", object(10));
+    for status in [202, 203, 205, 206, 207] {
+        assert_eq!(told(put(), status, &denied), Told::Unknown(1), "{status}");
+        assert_eq!(told(put(), status, &ours), Told::Done(1), "{status}");
+        // A look that has no object proves nothing.
+        let odd = Answer::new(202).header("content-length", 10).header("etag", &md5);
+        assert_eq!(told(put(), status, &odd), Told::Unknown(1), "{status}");
+        assert_eq!(told(dlo(), status, &denied), Told::Unknown(1), "{status}");
+        let copy = CopyObject::new("c", "o", "c", "p");
+        assert_eq!(told(copy, status, &denied), Told::Unknown(1), "{status}");
+        let delete = DeleteObject::new("c", "o");
+        assert_eq!(told(delete, status, &denied), Told::Unknown(1), "{status}");
+        assert_eq!(told(PostContainer::new("c"), status, &denied), Told::Unknown(1), "{status}");
+        assert_eq!(told(DeleteContainer::new("c"), status, &denied), Told::Unknown(1), "{status}");
+    }
+    // What was accepted may be stored later; nothing else may.
+    assert_eq!(told(put(), 202, &gone), Told::Unknown(1));
+    assert_eq!(told(put(), 207, &gone), Told::Failed(apus_core::Kind::InvalidResponse, 1));
+    for status in [200, 201, 204] {
+        assert_eq!(told(put(), status, &denied), Told::Done(1), "{status}");
+        assert_eq!(told(DeleteObject::new("c", "o"), status, &denied), Told::Done(1), "{status}");
+    }
+    let text = Properties::content_type("text/plain");
+    assert_eq!(told(PostObject::new("c", "o", text), 202, &denied), Told::Done(1));
+    assert_eq!(told(PutContainer::new("c"), 202, &denied), Told::Done(1));
+}
+
+/// What came of a call, and how often it was sent.
+#[derive(Debug, PartialEq)]
+enum Told {
+    Done(usize),
+    Unknown(usize),
+    Failed(apus_core::Kind, usize),
 }
 
 #[test]

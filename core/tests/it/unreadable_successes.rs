@@ -5,7 +5,8 @@ use apus_core::contract::Operation;
 use apus_core::machine::Call;
 use apus_core::s3::{
     AbortMultipartUpload, CompleteMultipartUpload, CompletedPart, CopyObject, CopySource,
-    CreateBucket, CreateMultipartUpload, DeleteBucket, DeleteObject, DeleteObjects, ListObjectsV2,
+    CreateBucket, CreateMultipartUpload, DeleteBucket, DeleteObject, DeleteObjects, HeadObject,
+    ListObjectsV2,
     PutBucketPolicy, PutBucketTagging, PutObject, Service, UploadPart, UploadPartCopy,
 };
 use apus_core::{Error, Kind};
@@ -239,4 +240,65 @@ fn a_cut_body_takes_nothing_from_what_the_head_said() {
     let run = call(put, &[begun, Answer::new(404), Answer::new(200)]);
     run.result.unwrap();
     assert_eq!(run.requests.len(), 3);
+}
+
+/// "The request has been accepted for processing, but the processing has not been completed": 202
+/// (RFC 9110, section 15.3.3). S3 has 200 and 204; Ceph's gateway is configured to send 201 or 204 to
+/// a PUT by `rgw_s3_success_create_obj_status`.
+#[test]
+fn a_status_that_does_not_say_that_it_was_done_is_not_believed() {
+    let md5 = "5d41402abc4b2a76b9719d911017c592";
+    let put = || {
+        let mut put = PutObject::new("bucket", "key", "hello");
+        put.checksum.digests = vec![apus_core::checksum::Algorithm::Md5];
+        put
+    };
+    let answer = |status| Answer::new(status).header("etag", md5);
+    let there = || Answer::new(200).header("content-length", 5).header("etag", md5);
+    let delete = || DeleteObject::new("bucket", "key");
+    let abort = || AbortMultipartUpload::new("bucket", "key", "id");
+    let policy = || PutBucketPolicy::new("bucket", "{}");
+    let copied = "<CopyObjectResult><ETag>tag</ETag></CopyObjectResult>";
+    for status in [202, 203, 205, 206, 207, 226, 299] {
+        for answer in [answer(status), answer(status).body("     ").cut(2)] {
+            let run = call(put(), &[answer.clone(), there()]);
+            assert_eq!(run.result.unwrap().etag.opaque(), md5, "{status}");
+            assert_eq!(run.requests, ["PUT /bucket/key", "HEAD /bucket/key"], "{status}");
+            let run = call(put(), &[answer, Answer::new(404), Answer::new(200)]);
+            run.result.unwrap();
+            assert_eq!(run.requests, ["PUT /bucket/key", "HEAD /bucket/key", "PUT /bucket/key"]);
+        }
+        call(delete(), &[Answer::new(status), Answer::new(404)]).result.unwrap();
+        unknown(call(delete(), &[Answer::new(status), Answer::new(status)]), 2);
+        unknown(call(abort(), &[Answer::new(status)]), 1);
+        unknown(call(policy(), &[Answer::new(status)]), 1);
+        unknown(call(copy(), &[Answer::new(status).body(copied), Answer::new(403)]), 1);
+        let part = UploadPart::new("bucket", "key", "id", 1, "a");
+        unknown(call(part, &[answer(status)]), 1);
+    }
+    for status in [200, 201, 204] {
+        call(put(), &[answer(status)]).result.unwrap();
+        call(delete(), &[Answer::new(status)]).result.unwrap();
+        call(abort(), &[Answer::new(status)]).result.unwrap();
+        call(policy(), &[Answer::new(status)]).result.unwrap();
+    }
+    for status in [200, 201] {
+        call(copy(), &[Answer::new(status).body(copied)]).result.unwrap();
+    }
+}
+
+/// What is read of another response would prove a write that was not carried out.
+#[test]
+fn a_status_that_is_not_of_an_object_shows_none() {
+    for status in [202, 203, 204, 207] {
+        let head = Answer::new(status).header("content-length", 5).header("etag", "tag");
+        let error = call(HeadObject::new("bucket", "key"), &vec![head; 5]).result.unwrap_err();
+        assert_eq!(error.kind(), Kind::InvalidResponse, "{status}: {error}");
+        let page = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";
+        let page = Answer::new(status).body(page);
+        if status != 204 {
+            let error = call(ListObjectsV2::new("bucket"), &vec![page; 5]).result.unwrap_err();
+            assert_eq!(error.kind(), Kind::InvalidResponse, "{status}: {error}");
+        }
+    }
 }

@@ -43,7 +43,7 @@ impl Operation for HeadBucket {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<HeadBucketOutput, Error> {
-        error::success(reply)?;
+        error::carried_out(reply)?;
         let head = Headers(&reply.head.headers);
         Ok(HeadBucketOutput {
             region: head.text("x-amz-bucket-region"),

@@ -170,7 +170,7 @@ impl Operation for GetObjectAttributes {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<GetObjectAttributesOutput, Error> {
-        error::success(reply)?;
+        error::carried_out(reply)?;
         let head = Headers(&reply.head.headers);
         // A GetObject response has an ETag header, a GetObjectAttributes response has none.
         if head.plain("etag").is_some() {

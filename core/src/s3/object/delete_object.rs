@@ -89,7 +89,7 @@ impl Operation for DeleteObject {
         };
         match look.status() {
             StatusCode::NOT_FOUND => Recovery::Done(DeleteObjectOutput::default()),
-            status if !status.is_success() => Recovery::Unknown,
+            status if status != StatusCode::OK => Recovery::Unknown,
             _ => {
                 // The object is another than the one named, which was deleted or replaced.
                 let there = ObjectHead::read(look);

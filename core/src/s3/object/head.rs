@@ -222,6 +222,7 @@ impl Stored {
     /// Reads a response whose body was cut off: its ETag proves that the bytes were stored, unless
     /// a part of an error document was received.
     pub(in crate::s3) fn read_head(reply: &Reply) -> Option<Self> {
+        reply.carried_out(&[]).ok()?;
         let stored = Self::read(reply);
         let silent = reply.body.trim_ascii().is_empty();
         (silent && !stored.etag.is_empty()).then_some(stored)

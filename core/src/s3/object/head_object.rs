@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use crate::contract::Proof;
+use crate::http::is_object;
 use crate::s3::commit_check::Evidence;
 use crate::s3::object::{ObjectHead, ResponseOverrides, Stored};
 use crate::s3::operation::*;
@@ -49,7 +50,7 @@ pub(in crate::s3) fn proven(
     if look.status() == StatusCode::NOT_FOUND {
         return Recovery::NotDone;
     }
-    if !look.status().is_success() {
+    if look.status() != StatusCode::OK {
         return Recovery::Unknown;
     }
     let head = ObjectHead::read(look);
@@ -82,6 +83,7 @@ impl Operation for HeadObject {
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<ObjectHead, Error> {
         error::success(reply)?;
+        is_object(&reply.head, None).map_err(|error| error::named(error, reply))?;
         Ok(ObjectHead::read(reply))
     }
 }

@@ -23,7 +23,7 @@ impl Operation for HeadAccount {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<AccountHead, Error> {
-        error::success(reply)?;
+        error::carried_out(reply)?;
         Ok(AccountHead::read(reply))
     }
 }

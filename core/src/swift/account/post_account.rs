@@ -23,7 +23,7 @@ operation! {
 }
 
 impl Operation for PostAccount {
-    facts!(PostAccount: Idempotent -> () = error::success);
+    facts!(PostAccount: Idempotent -> () = error::carried_out);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::account(service, Self::NAME, Method::POST)
@@ -40,8 +40,8 @@ impl Operation for PostAccount {
             .finish()
     }
 
-    fn parse_head(&self, _: &Reply) -> Option<()> {
-        Some(())
+    fn parse_head(&self, reply: &Reply) -> Option<()> {
+        error::carried_out(reply).ok()
     }
 }
 

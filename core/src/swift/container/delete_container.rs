@@ -11,14 +11,14 @@ operation! {
 }
 
 impl Operation for DeleteContainer {
-    facts!(DeleteContainer in container: Idempotent -> () = error::success);
+    facts!(DeleteContainer in container: Idempotent -> () = error::carried_out);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::container(service, Self::NAME, Method::DELETE, &self.container)?.finish()
     }
 
-    fn parse_head(&self, _: &Reply) -> Option<()> {
-        Some(())
+    fn parse_head(&self, reply: &Reply) -> Option<()> {
+        error::carried_out(reply).ok()
     }
 
     /// A container that no longer exists was deleted by the attempt whose response was lost, or by

@@ -21,7 +21,7 @@ impl Operation for HeadContainer {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<ContainerHead, Error> {
-        error::success(reply)?;
+        error::carried_out(reply)?;
         Ok(ContainerHead::read(reply))
     }
 }

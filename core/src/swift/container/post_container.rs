@@ -13,7 +13,7 @@ operation! {
 }
 
 impl Operation for PostContainer {
-    facts!(PostContainer in container: Idempotent -> () = error::success);
+    facts!(PostContainer in container: Idempotent -> () = error::carried_out);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::container(service, Self::NAME, Method::POST, &self.container)?
@@ -21,8 +21,8 @@ impl Operation for PostContainer {
             .finish()
     }
 
-    fn parse_head(&self, _: &Reply) -> Option<()> {
-        Some(())
+    fn parse_head(&self, reply: &Reply) -> Option<()> {
+        error::carried_out(reply).ok()
     }
 }
 

@@ -48,12 +48,12 @@ impl Operation for PutContainer {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<PutContainerOutput, Error> {
-        error::success(reply)?;
+        error::carried_out_or_accepted(reply)?;
         Ok(PutContainerOutput::read(reply))
     }
 
     fn parse_head(&self, reply: &Reply) -> Option<PutContainerOutput> {
-        Some(PutContainerOutput::read(reply))
+        error::carried_out_or_accepted(reply).ok().map(|()| PutContainerOutput::read(reply))
     }
 }
 

@@ -83,12 +83,12 @@ impl Operation for CopyObject {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Copied, Error> {
-        error::success(reply)?;
+        error::carried_out(reply)?;
         Ok(Copied::read(reply))
     }
 
     fn parse_head(&self, reply: &Reply) -> Option<Copied> {
-        Some(Copied::read(reply))
+        error::carried_out(reply).ok().map(|()| Copied::read(reply))
     }
 
     fn look_at(&self) -> String {

@@ -11,15 +11,15 @@ operation! {
 }
 
 impl Operation for DeleteObject {
-    facts!(DeleteObject in container: Idempotent -> () = error::success);
+    facts!(DeleteObject in container: Idempotent -> () = error::carried_out);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::DELETE, &self.container, &self.object)?
             .finish()
     }
 
-    fn parse_head(&self, _: &Reply) -> Option<()> {
-        Some(())
+    fn parse_head(&self, reply: &Reply) -> Option<()> {
+        error::carried_out(reply).ok()
     }
 
     /// An object that no longer exists was deleted by the attempt whose response was lost, or by

@@ -1,5 +1,8 @@
 //! HEAD of an object.
 
+use http::StatusCode;
+
+use crate::http::is_object;
 use crate::swift::object::ObjectHead;
 use crate::swift::operation::*;
 use crate::swift::types::{ByteRange, Conditions};
@@ -37,6 +40,10 @@ impl Operation for HeadObject {
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<ObjectHead, Error> {
         error::success(reply)?;
+        // Old servers say by 204 that a HEAD has no body.
+        if reply.status() != StatusCode::NO_CONTENT {
+            is_object(&reply.head, None).map_err(|error| error::named(error, reply))?;
+        }
         Ok(ObjectHead::read(reply))
     }
 }

@@ -20,7 +20,7 @@ operation! {
 }
 
 impl Operation for PostObject {
-    facts!(PostObject in container: Idempotent -> () = error::success);
+    facts!(PostObject in container: Idempotent -> () = error::carried_out_or_accepted);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if let Some(segments) = &self.segments {
@@ -32,8 +32,8 @@ impl Operation for PostObject {
             .finish()
     }
 
-    fn parse_head(&self, _: &Reply) -> Option<()> {
-        Some(())
+    fn parse_head(&self, reply: &Reply) -> Option<()> {
+        error::carried_out_or_accepted(reply).ok()
     }
 }
 

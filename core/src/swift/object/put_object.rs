@@ -63,7 +63,7 @@ impl Operation for PutObject {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Stored, Error> {
-        error::success(reply)?;
+        error::carried_out(reply)?;
         Ok(Stored::read(reply))
     }
 
@@ -78,7 +78,7 @@ impl Operation for PutObject {
     }
 
     fn parse_head(&self, reply: &Reply) -> Option<Stored> {
-        Some(Stored::read(reply))
+        error::carried_out(reply).ok().map(|()| Stored::read(reply))
     }
 
     fn recover(&self, service: &Service, doubt: &Doubt<'_>) -> Recovery<Stored> {

@@ -66,7 +66,7 @@ impl Operation for GetManifest {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Manifest, Error> {
-        error::success(reply)?;
+        error::carried_out(reply)?;
         let head = ObjectHead::read(reply);
         if !head.is_slo {
             let what = "the object is not a static large object";

@@ -89,7 +89,7 @@ impl Operation for PutSlo {
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<SloStored, Error> {
         let stored = Stored::read(reply);
-        if let Err(error) = error::success(reply) {
+        if let Err(error) = error::carried_out_or_accepted(reply) {
             return Err(match Report::read(&reply.body) {
                 Some(report) if report.is_unauthorized() => {
                     error::told(reply, StatusCode::UNAUTHORIZED, report.message())
