@@ -139,12 +139,14 @@ impl Expect {
     /// Checks that the response contains the requested bytes of the same object as earlier
     /// responses.
     fn bytes(&self, head: &response::Parts) -> Result<(), Error> {
-        if let (Some(had), Some(has)) = (&self.etag, head.headers.get(ETAG))
-            && opaque_tag(had.as_bytes()) != opaque_tag(has.as_bytes())
-        {
-            return Err(
-                Error::integrity("the object changed while it was read").with_status(head.status)
-            );
+        match (&self.etag, head.headers.get(ETAG)) {
+            (Some(had), Some(has)) if opaque_tag(had.as_bytes()) != opaque_tag(has.as_bytes()) => {
+                return Err(Error::integrity("the object changed while it was read")
+                    .with_status(head.status));
+            }
+            // A response without it may be that of a gateway that ignores `If-Match`.
+            (Some(_), None) => return Err(broken(head, UNTAGGED.into())),
+            _ => {}
         }
         let whole = content_length(head).filter(|_| !is_part(head));
         self.same_length(whole, head.status)?;
@@ -195,5 +197,6 @@ fn opaque_tag(tag: &[u8]) -> &[u8] {
     tag.strip_suffix(b"\"").unwrap_or(tag)
 }
 
+const UNTAGGED: &str = "the response has no ETag, but an earlier one had: it may be of another object";
 const PART: &str = "the response has a part of the object, but the whole object was requested";
 const WHOLE: &str = "the response has the whole object, but a range was requested";

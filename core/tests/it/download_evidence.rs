@@ -197,3 +197,37 @@ fn another_length_than_is_known_is_refused_before_a_byte_is_delivered() {
     let run = serve(get(options, |_| {}, |_| {}), &stored);
     assert_eq!(failure(run).kind(), Kind::Integrity);
 }
+
+/// "If the field would have been sent in a 200 (OK) response", a 206 has an ETag (RFC 9110, section
+/// 15.3.7). A gateway that ignores `If-Match` and leaves it out may serve another object.
+#[test]
+fn a_range_without_the_etag_of_the_others_is_not_known_to_be_of_the_same_object() {
+    let stored = Stored { conditional: false, ..Stored::new(5000) };
+    let other = Stored { bytes: spoilt(&stored).bytes, etag: None, ..stored.clone() };
+    for options in [wide(4, 1000), wide(1, 1000), DownloadOptions::default()] {
+        // For a moment: what is requested again is of the object.
+        for moment in [true, false] {
+            let mut asked = 0;
+            let run = Sim::new(get(options.clone(), |_| {}, |_| {})).run(|head, _| {
+                asked += 1;
+                let first = head.headers.get("range").is_none_or(|range| range == "bytes=0-999");
+                match first || moment && asked > 3 {
+                    true if asked == 1 => stored.answer(head).cut(700),
+                    true => stored.answer(head),
+                    false => other.answer(head),
+                }
+            });
+            match moment {
+                true => {
+                    run.result.unwrap();
+                    assert!(run.sink == stored.bytes);
+                }
+                false => {
+                    let error = failure(run);
+                    assert_eq!(error.kind(), Kind::InvalidResponse, "{error}");
+                    assert!(error.to_string().contains("ETag"), "{error}");
+                }
+            }
+        }
+    }
+}
