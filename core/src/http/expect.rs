@@ -197,6 +197,7 @@ fn opaque_tag(tag: &[u8]) -> &[u8] {
     tag.strip_suffix(b"\"").unwrap_or(tag)
 }
 
-const UNTAGGED: &str = "the response has no ETag, but an earlier one had: it may be of another object";
+const UNTAGGED: &str =
+    "the response has no ETag, but an earlier one had: it may be of another object";
 const PART: &str = "the response has a part of the object, but the whole object was requested";
 const WHOLE: &str = "the response has the whole object, but a range was requested";

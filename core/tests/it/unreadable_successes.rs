@@ -6,8 +6,8 @@ use apus_core::machine::Call;
 use apus_core::s3::{
     AbortMultipartUpload, CompleteMultipartUpload, CompletedPart, CopyObject, CopySource,
     CreateBucket, CreateMultipartUpload, DeleteBucket, DeleteObject, DeleteObjects, HeadObject,
-    ListObjectsV2,
-    PutBucketPolicy, PutBucketTagging, PutObject, Service, UploadPart, UploadPartCopy,
+    ListObjectsV2, PutBucketPolicy, PutBucketTagging, PutObject, Service, UploadPart,
+    UploadPartCopy,
 };
 use apus_core::{Error, Kind};
 
