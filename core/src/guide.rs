@@ -147,6 +147,22 @@ assert!(paths.path("backup/../../etc/passwd").is_err());
 //! `HTTP_PROXY` and `NO_PROXY`. https goes through a tunnel, into which no password of the proxy is
 //! sent.
 //!
+//! # Larger than one machine
+//!
+//! A client is one process. Work for several machines is distributed by an engine that exists: a
+//! query by DataFusion with Ballista, or another engine that reads and writes through the trait
+//! `object_store::ObjectStore`. The crate `apus-object-store` is that trait over S3 and Swift. Each
+//! executor opens the store by the same URL and options, with a client, credentials and limits of
+//! its own; tokens are renewed in each.
+//!
+//! An object that several machines write together is one multipart upload: one machine creates it
+//! and hands out its ID and the numbers of the parts, the others send parts, and the first completes
+//! it with what they return. Over the trait that is `MultipartStore`; below it,
+//! [`MultipartUpload::new`](crate::task::multipart::MultipartUpload::new) continues an upload that
+//! another process has created, and [`add`](crate::task::multipart::MultipartUpload::add) takes the
+//! parts that others have sent. An upload of one source that moves to another machine is resumed from
+//! its [`Checkpoint`](crate::machine::Checkpoint), which serializes.
+//!
 //! # Testing your code
 //!
 //! The crate `apus-testing` has servers that run inside a test: an S3, a Keystone and a Swift in

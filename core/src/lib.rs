@@ -117,5 +117,5 @@ pub mod xml;
 
 pub use self::base_url::BaseUrl;
 pub use self::error::{Error, Kind};
-pub use self::now::Now;
+pub use self::now::{Now, Timestamp};
 pub use self::secret::Secret;

@@ -153,6 +153,15 @@
 //! # }
 //! ```
 //!
+//! Open a store for DataFusion, Polars, Lance or parquet by a URL, with the crate
+//! `apus-object-store`:
+//!
+//! ```ignore
+//! let url = url::Url::parse("swift+https://keystone.example.com/v3/lake/tables")?;
+//! let (store, path) = apus_object_store::v0_14::parse_url_opts(&url, std::env::vars())?;
+//! let read = store.get(&path.join("part-0.parquet")).await?.bytes().await?;
+//! ```
+//!
 //! # How it runs
 //!
 //! ```text
@@ -217,7 +226,7 @@ pub use apus_core::content_type;
 pub use apus_core::contract::Started;
 pub use apus_core::credentials::Credentials;
 pub use apus_core::guide;
-pub use apus_core::http::{ByteRange, Conditions, ETag, Timeouts};
+pub use apus_core::http::{Body, ByteRange, Conditions, ETag, Timeouts};
 #[cfg(feature = "key-paths")]
 pub use apus_core::key_path::{self, KeyPaths};
 #[cfg(feature = "swift")]
@@ -226,7 +235,7 @@ pub use apus_core::machine::{Auth, Event, Observer, RateLimits};
 pub use apus_core::proxy::{Proxies, Proxy};
 pub use apus_core::retry::RetryPolicy;
 pub use apus_core::sign::Keys;
-pub use apus_core::{Error, Kind, Now, Secret};
+pub use apus_core::{Error, Kind, Now, Secret, Timestamp};
 #[cfg(feature = "store")]
 pub use apus_core::{location, store};
 #[cfg(feature = "credentials")]

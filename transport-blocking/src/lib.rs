@@ -213,7 +213,7 @@ pub use apus_core::content_type;
 pub use apus_core::contract::Started;
 pub use apus_core::credentials::Credentials;
 pub use apus_core::guide;
-pub use apus_core::http::{ByteRange, Conditions, ETag, Timeouts};
+pub use apus_core::http::{Body, ByteRange, Conditions, ETag, Timeouts};
 #[cfg(feature = "key-paths")]
 pub use apus_core::key_path::{self, KeyPaths};
 #[cfg(feature = "swift")]
@@ -222,7 +222,7 @@ pub use apus_core::machine::{Auth, Event, Observer, RateLimits};
 pub use apus_core::proxy::{Proxies, Proxy};
 pub use apus_core::retry::RetryPolicy;
 pub use apus_core::sign::Keys;
-pub use apus_core::{Error, Kind, Now, Secret};
+pub use apus_core::{Error, Kind, Now, Secret, Timestamp};
 #[cfg(feature = "store")]
 pub use apus_core::{location, store};
 pub use apus_host::clock::now;

@@ -1,0 +1,115 @@
+//! Stores by URLs and options.
+#![cfg(feature = "v0_14")]
+
+use object_store_014 as object_store;
+
+use std::sync::Arc;
+
+use apus_object_store::v0_14::{Registry, parse_url_opts};
+use apus_testing::server::{EmbeddedOpenStack, FaultyS3, OpenStackModel, S3Model};
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::registry::ObjectStoreRegistry;
+use object_store::{ObjectStore, ObjectStoreExt};
+use url::Url;
+
+fn url(text: &str) -> Url {
+    Url::parse(text).unwrap()
+}
+
+#[tokio::test]
+async fn a_url_and_its_options_open_a_bucket() {
+    let server = FaultyS3::start(S3Model::new().with_bucket("lake")).unwrap();
+    let keys = [("AWS_ACCESS_KEY_ID", "KEY"), ("aws_secret_access_key", "SECRET")];
+    let more = [("aws_region", "us-east-1"), ("PATH", "/bin"), ("google_bucket", "x")];
+    let options = || keys.into_iter().chain(more);
+
+    let place = format!("s3+{}/lake/tables/a%20b", server.endpoint());
+    let (store, path) = parse_url_opts(&url(&place), options()).unwrap();
+    assert_eq!(path, Path::parse("tables/a b").unwrap());
+    store.put(&path, "x".into()).await.unwrap();
+    assert!(server.model().object("lake", "tables/a b").is_some());
+
+    let endpoint = server.endpoint();
+    let options = options().chain([("endpoint", endpoint.as_str())]);
+    let (store, path) = parse_url_opts(&url("s3://lake/tables/a%20b"), options).unwrap();
+    assert_eq!(store.get(&path).await.unwrap().bytes().await.unwrap(), "x");
+}
+
+#[tokio::test]
+async fn a_url_and_its_options_open_a_container() {
+    let model = OpenStackModel::new().with_container("demo", "lake");
+    let server = EmbeddedOpenStack::start(model).unwrap();
+    let environment = server.environment();
+    let value = |name: &str| environment[&format!("APUS_LIVE_OPENSTACK{name}")].clone();
+    let user = [
+        ("os_username".to_owned(), value("_USER")),
+        ("OS_PASSWORD".to_owned(), value("_PASSWORD")),
+        ("OS_PROJECT_NAME".to_owned(), value("_PROJECT")),
+        ("OS_USER_DOMAIN_ID".to_owned(), "default".to_owned()),
+        ("OS_PROJECT_DOMAIN_ID".to_owned(), "default".to_owned()),
+    ];
+    let place = url(&format!("swift+{}/lake/tables/one", server.auth_url()));
+    let (store, path) = parse_url_opts(&place, user.clone()).unwrap();
+    assert_eq!(path, Path::from("tables/one"));
+    store.put(&path, "x".into()).await.unwrap();
+
+    let auth_url = ("OS_AUTH_URL".to_owned(), server.auth_url());
+    let all = user.clone().into_iter().chain([auth_url]);
+    let (store, path) = parse_url_opts(&url("swift://lake/tables/one"), all).unwrap();
+    assert_eq!(store.get(&path).await.unwrap().bytes().await.unwrap(), "x");
+
+    let other = ("OS_AUTH_URL".to_owned(), "https://other.example/v3".to_owned());
+    let error = parse_url_opts(&place, user.into_iter().chain([other])).unwrap_err().to_string();
+    assert!(error.contains("other.example"), "{error}");
+}
+
+#[test]
+fn a_url_that_is_wrong_is_an_error_without_its_secrets() {
+    let keys = [("aws_access_key_id", "KEY"), ("aws_secret_access_key", "S3CRET")];
+    let options = || keys.into_iter().chain([("aws_region", "us-east-1")]);
+    for text in [
+        "s3://KEY:S3CRET@bucket/a",
+        "s3+https://S3CRET@host/bucket/a",
+        "s3://bucket/a?versionId=1",
+        "s3+https://host/",
+        "swift+https://host/v3",
+        "gs://bucket/a",
+        "file:///tmp/a",
+    ] {
+        let error = parse_url_opts(&url(text), options()).expect_err(text).to_string();
+        assert!(!error.contains("S3CRET"), "{error}");
+    }
+    let bad = options().chain([("aws_virtual_hosted_style_request", "maybe")]);
+    assert!(parse_url_opts(&url("s3://bucket/a"), bad).is_err());
+    let half = [("aws_region", "us-east-1"), ("aws_access_key_id", "KEY")];
+    let error = parse_url_opts(&url("s3://bucket/a"), half).unwrap_err().to_string();
+    assert!(error.contains("aws_secret_access_key"), "{error}");
+}
+
+#[tokio::test]
+async fn a_registry_opens_a_bucket_once_and_prefers_the_longest_registered_path() {
+    let options = [
+        ("aws_access_key_id", "KEY"),
+        ("aws_secret_access_key", "SECRET"),
+        ("aws_region", "us-east-1"),
+    ];
+    let registry = Registry::new(options);
+    let (one, path) = registry.resolve(&url("s3+http://127.0.0.1:9/lake/a/b")).unwrap();
+    assert_eq!(path, Path::from("a/b"));
+    let (two, path) = registry.resolve(&url("s3+http://127.0.0.1:9/lake/c%20d")).unwrap();
+    assert_eq!(path, Path::from("c d"));
+    assert!(Arc::ptr_eq(&one, &two));
+    let (other, _) = registry.resolve(&url("s3+http://127.0.0.1:9/lakes/a")).unwrap();
+    assert!(!Arc::ptr_eq(&one, &other));
+
+    let memory: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let below = url("s3+http://127.0.0.1:9/lake/a");
+    assert!(registry.register(below.clone(), Arc::clone(&memory)).is_none());
+    let (found, path) = registry.resolve(&url("s3+http://127.0.0.1:9/lake/a/b")).unwrap();
+    assert!(Arc::ptr_eq(&found, &memory) && path == Path::from("b"));
+    assert!(Arc::ptr_eq(&registry.deregister(&below).unwrap(), &memory));
+    assert!(registry.deregister(&below).is_none());
+    let (found, _) = registry.resolve(&url("s3+http://127.0.0.1:9/lake/a/b")).unwrap();
+    assert!(Arc::ptr_eq(&found, &one));
+}
