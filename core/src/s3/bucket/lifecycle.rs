@@ -2,7 +2,7 @@
 
 use crate::s3::bucket::lifecycle_rule::LifecycleRule;
 use crate::s3::operation::*;
-use crate::xml::{S3_NAMESPACE, Writer};
+use crate::xml::{Element, S3_NAMESPACE, Writer};
 
 operation! {
     /// Retrieves a bucket's lifecycle rules. "GetBucketLifecycleConfiguration", S3 API reference.
@@ -21,6 +21,9 @@ pub struct GetBucketLifecycleConfigurationOutput {
     /// The minimum object size for a transition: `varies_by_storage_class` or
     /// `all_storage_classes_128K`.
     pub transition_default_minimum_object_size: Option<String>,
+    /// The names of elements that [`LifecycleRule`] does not have. If there are any,
+    /// [`PutBucketLifecycleConfiguration`] with these rules would remove them.
+    pub unknown: Vec<String>,
 }
 
 impl GetBucketLifecycleConfigurationOutput {
@@ -31,8 +34,23 @@ impl GetBucketLifecycleConfigurationOutput {
         Ok(Self {
             rules: rules.collect::<Result<_, _>>()?,
             transition_default_minimum_object_size: Headers(&reply.head.headers).text(MINIMUM_SIZE),
+            unknown: {
+                let mut unknown = Vec::new();
+                root.elements().for_each(|element| collect_unknown(element, &mut unknown));
+                unknown
+            },
         })
     }
+}
+
+/// Adds the names of elements that a rule of ours does not have, each once. Depth is bounded by the
+/// reader.
+fn collect_unknown(element: Element<'_>, unknown: &mut Vec<String>) {
+    let name = element.name();
+    if !KNOWN.contains(&name) && !unknown.iter().any(|known| known == name) {
+        unknown.push(name.to_owned());
+    }
+    element.elements().for_each(|element| collect_unknown(element, unknown));
 }
 
 operation! {
@@ -81,5 +99,32 @@ operation! {
     pub struct DeleteBucketLifecycle on bucket;
     DELETE "lifecycle": Idempotent -> () = error::accepted
 }
+
+/// The elements that [`LifecycleRule`] reads and writes.
+const KNOWN: [&str; 23] = [
+    "AbortIncompleteMultipartUpload",
+    "And",
+    "Date",
+    "Days",
+    "DaysAfterInitiation",
+    "Expiration",
+    "ExpiredObjectDeleteMarker",
+    "Filter",
+    "ID",
+    "Key",
+    "NewerNoncurrentVersions",
+    "NoncurrentDays",
+    "NoncurrentVersionExpiration",
+    "NoncurrentVersionTransition",
+    "ObjectSizeGreaterThan",
+    "ObjectSizeLessThan",
+    "Prefix",
+    "Rule",
+    "Status",
+    "StorageClass",
+    "Tag",
+    "Transition",
+    "Value",
+];
 
 const MINIMUM_SIZE: &str = "x-amz-transition-default-minimum-object-size";

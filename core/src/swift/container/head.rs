@@ -27,6 +27,9 @@ pub struct ContainerHead {
     pub quota_count: Option<u64>,
     /// The container of older versions of its objects.
     pub versions_location: Option<String>,
+    /// Whether older versions of its objects are kept, which no listing of a container shows:
+    /// `X-Versions-Enabled`. "Object Versioning", Swift.
+    pub versions_enabled: Option<bool>,
     /// Its metadata.
     pub metadata: Metadata,
     /// The keys of temporary URLs, shown only to users who may write.
@@ -54,6 +57,7 @@ impl ContainerHead {
             versions_location: head
                 .text("x-versions-location")
                 .or_else(|| head.text("x-history-location")),
+            versions_enabled: head.flag("x-versions-enabled"),
             temp_url_keys: temp_url_keys(&mut metadata),
             metadata,
             timestamp: head.text("x-timestamp"),
