@@ -8,10 +8,15 @@ mod environment;
 mod files;
 mod interrupted;
 mod locations;
+mod objects;
+mod orphans;
 mod program;
+mod remove;
 mod s3;
 mod snapshots;
 mod sources;
 mod swift;
+mod sync;
 #[cfg(unix)]
 mod unheard;
+mod uploads;

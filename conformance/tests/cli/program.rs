@@ -48,6 +48,15 @@ impl Program {
         self.with_secret(server.secret_key()).with_backend(id, "s3", &options)
     }
 
+    /// A backend in the bucket of a server at this address, which checks no signatures.
+    pub(crate) fn with_endpoint(self, id: &str, endpoint: &str, bucket: &str) -> Self {
+        let options = format!(
+            "s3_store_host = {endpoint}\ns3_store_access_key = AK\ns3_store_secret_key = model/\
+             secret\ns3_store_bucket = {bucket}\ns3_store_retries = 1\n"
+        );
+        self.with_secret("model/secret").with_backend(id, "s3", &options)
+    }
+
     /// A backend in an embedded Swift, as the user `glance`, by a file of references.
     pub(crate) fn with_swift(self, id: &str, cloud: &EmbeddedOpenStack, container: &str) -> Self {
         let (auth, password, project) = {

@@ -19,7 +19,8 @@ use crate::sign::Method;
 /// Objects in S3 and OpenStack Swift, by the configuration of an image service.
 ///
 /// LOCATION is what an image service keeps (s3+https://host/bucket/key,
-/// swift+config://reference/container/object), or the name of an object in the backend.
+/// swift+config://reference/container/object), the name of an object in the backend, or
+/// BACKEND:NAME for the name of an object in another one.
 #[derive(Debug, Parser)]
 #[command(name = "apus", version, after_help = CODES, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -29,6 +30,10 @@ pub(crate) struct Arguments {
     /// The id of the backend to use; default: the default backend
     #[arg(short, long, global = true, value_name = "ID")]
     pub(crate) backend: Option<String>,
+
+    /// The bucket or container to use in place of that of the backend
+    #[arg(long, global = true, value_name = "NAME", visible_alias = "container")]
+    pub(crate) bucket: Option<String>,
 
     /// Write results and errors as JSON, one document per line
     #[arg(long, global = true)]
@@ -56,6 +61,9 @@ pub(crate) enum Command {
         file: PathBuf,
 
         /// The id of the image, used as the object's name; default: the file's name
+        ///
+        /// With --recursive: what the names of the objects begin with, before their paths; default:
+        /// nothing.
         #[arg(long)]
         id: Option<String>,
 
@@ -66,6 +74,9 @@ pub(crate) enum Command {
         /// The algorithm of the multihash that is printed
         #[arg(long, value_name = "ALGORITHM", default_value = "SHA512")]
         hash: Algorithm,
+
+        #[command(flatten)]
+        objects: crate::sync::PutObjects,
     },
 
     /// Download an object
@@ -84,12 +95,40 @@ pub(crate) enum Command {
         /// Only these bytes: FIRST-LAST, FIRST- or -LENGTH
         #[arg(short, long, value_parser = crate::get::range, allow_hyphen_values = true)]
         range: Option<ByteRange>,
+
+        #[command(flatten)]
+        objects: crate::sync::GetObjects,
     },
 
+    /// Make a prefix of a backend equal to a directory, or a directory to a prefix
+    ///
+    /// Names are compared, then sizes, then ETags, or times where an ETag proves nothing. What is
+    /// equal is not transferred: a command that was interrupted is run again.
+    Sync(crate::sync::Sync),
+
     /// List the objects of the backend: size, time, name
-    Ls {
-        /// List only names with this prefix
-        prefix: Option<String>,
+    Ls(crate::list::Ls),
+
+    /// Add up the sizes of the objects of the backend: bytes, number, prefix
+    Du(crate::list::Du),
+
+    /// Write objects to standard output, one after another
+    Cat {
+        /// The objects' locations, or their names in the backend
+        #[arg(required = true, value_name = "LOCATION")]
+        locations: Vec<String>,
+    },
+
+    /// Create a bucket or a container
+    Mb {
+        /// Its name; default: that of the backend
+        name: Option<String>,
+    },
+
+    /// Remove an empty bucket or container
+    Rb {
+        /// Its name
+        name: String,
     },
 
     /// Show the properties of an object
@@ -99,11 +138,7 @@ pub(crate) enum Command {
     },
 
     /// Remove objects
-    Rm {
-        /// The objects' locations, or their names in the backend
-        #[arg(required = true, value_name = "LOCATION")]
-        locations: Vec<String>,
-    },
+    Rm(crate::remove::Rm),
 
     /// Create a temporary URL for an object in S3, usable without credentials
     Presign {
@@ -161,6 +196,18 @@ pub(crate) enum Command {
     /// aws-chunked, conditional writes, multipart uploads, large objects, temporary URLs and the
     /// proxy. Uses objects of its own, which it removes. --verbose prints each result immediately.
     Doctor,
+
+    /// List, abort and expire multipart uploads in progress
+    #[command(subcommand)]
+    Uploads(crate::uploads::Uploads),
+
+    /// List and remove segments in Swift that no manifest names
+    ///
+    /// Without --yes it only prints them. Segments are objects with the names that apus, swiftclient
+    /// and glance_store give them, in the backend's containers and in those with _segments after the
+    /// name. The manifests of all containers of the account are read: if one can't be, nothing is
+    /// removed.
+    Orphans(crate::orphans::Orphans),
 
     /// Check and migrate stored locations
     #[command(subcommand)]

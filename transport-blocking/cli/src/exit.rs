@@ -127,6 +127,16 @@ impl Failure {
         Self { exit, message: message.into(), request_id: None, status: None }
     }
 
+    /// Puts what failed before the message: an argument, without what may be a secret in it.
+    pub(crate) fn of(self, argument: &str) -> Self {
+        self.of_name(&crate::address::shown(argument))
+    }
+
+    /// Puts the name of an object before the message.
+    pub(crate) fn of_name(self, name: &str) -> Self {
+        Self { message: format!("{name}: {}", self.message), ..self }
+    }
+
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, message)
     }

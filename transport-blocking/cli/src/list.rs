@@ -1,228 +1,250 @@
-//! `apus ls` and `apus stat`: list objects, and show the metadata of one.
+//! `apus ls` and `apus du`: list objects, backends and buckets, and add up sizes.
 
-use apus_core::location::{S3Location, SwiftLocation};
+use apus_core::now::Timestamp;
 use apus_core::s3;
 use apus_core::store::StoreBackend;
-use apus_core::store::config::SwiftOptions;
 use apus_core::swift;
+use clap::Args;
 use serde_json::json;
 
 use crate::Stage;
 use crate::exit::{Exit, Failure};
-use crate::open::{Account, Bucket};
+use crate::objects::{Entry, Found, Objects, Which, pages};
+use crate::open::{Open, Target};
 use crate::output::{Output, Printable};
+use crate::watch::human;
 
-/// Lists the objects of the backend whose names begin with `prefix`.
-pub(crate) fn ls(stage: &Stage, prefix: Option<&str>) -> Result<Exit, Failure> {
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// List only names with this prefix; BACKEND:PREFIX for another backend
+    prefix: Option<String>,
+
+    /// Show names that have this text after the prefix once, up to and with the text; / shows
+    /// directories
+    #[arg(long, value_name = "TEXT")]
+    delimiter: Option<String>,
+
+    /// Show sizes in KiB, MiB and GiB
+    #[arg(short = 'H', long)]
+    human_readable: bool,
+
+    /// Also list the segments of large objects that are beside their objects in Swift
+    #[arg(long)]
+    segments: bool,
+
+    /// List the backends of the configuration instead; sends nothing
+    #[arg(long, conflicts_with_all = ["prefix", "delimiter", "segments", "buckets"])]
+    backends: bool,
+
+    /// List the buckets or containers of the backend's account instead
+    #[arg(long, conflicts_with_all = ["delimiter", "segments"])]
+    buckets: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Du {
+    /// Count only names with this prefix; BACKEND:PREFIX for another backend
+    prefix: Option<String>,
+
+    /// Add up each group of names that have this text after the prefix; / shows directories
+    #[arg(long, value_name = "TEXT")]
+    delimiter: Option<String>,
+
+    /// Show sizes in KiB, MiB and GiB
+    #[arg(short = 'H', long)]
+    human_readable: bool,
+}
+
+/// Lists the objects of a backend, the backends, or the buckets.
+pub(crate) fn ls(stage: &Stage, ls: &Ls) -> Result<Exit, Failure> {
     let open = stage.open()?;
-    match open.backend()? {
-        StoreBackend::S3(store) => {
-            let bucket = open.bucket(store)?;
-            if store.service().config().quirks.list_objects_v2 {
-                list_v2(stage.output, &bucket, prefix)?;
-            } else {
-                list_v1(stage.output, &bucket, prefix)?;
+    if ls.backends {
+        return backends(stage.output, &open);
+    }
+    let target = prefix(&open, ls.prefix.as_deref())?;
+    let objects = open.objects(target.backend)?;
+    let size = Size { human: ls.human_readable };
+    if ls.buckets {
+        return buckets(stage.output, &objects, &target.name, size);
+    }
+    let delimiter = ls.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty());
+    let which = Which { prefix: &target.name, delimiter, segments: ls.segments };
+    objects.list(which, &mut |entry| match entry {
+        Entry::Object(found) => tell(stage.output, &found, size),
+        Entry::Prefix(name) => {
+            let shown = format_args!("{:>14}  {:<20}  {}", "-", "-", Printable(&name)).to_string();
+            stage.output.listed(&json!({ "prefix": name }), shown)
+        }
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Adds up the sizes of the objects of a backend.
+pub(crate) fn du(stage: &Stage, du: &Du) -> Result<Exit, Failure> {
+    let open = stage.open()?;
+    let target = prefix(&open, du.prefix.as_deref())?;
+    let objects = open.objects(target.backend)?;
+    let delimiter = du.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty());
+    let size = Size { human: du.human_readable };
+    // Groups follow one another in a list that is in order; containers of a seed each have theirs.
+    let (mut group, mut all) = (None::<(String, Sum)>, Sum::default());
+    let tell = |name: &str, sum: &Sum| {
+        let value = json!({
+            "prefix": name, "bytes": sum.bytes, "objects": sum.objects, "unknown": sum.unknown,
+        });
+        let shown = size.of(Some(sum.bytes));
+        let name = Printable(name);
+        stage.output.listed(&value, format_args!("{shown:>14}  {:>12}  {name}", sum.objects))
+    };
+    let which = Which { prefix: &target.name, ..Which::default() };
+    objects.list(which, &mut |entry| {
+        let Entry::Object(found) = entry else { return Ok(()) };
+        all.add(&found);
+        let Some(delimiter) = delimiter else { return Ok(()) };
+        let rest = found.name.get(target.name.len()..).unwrap_or_default();
+        let end = rest.find(delimiter).map(|at| target.name.len() + at + delimiter.len());
+        let Some(name) = end.and_then(|end| found.name.get(..end)) else { return Ok(()) };
+        match &mut group {
+            Some((own, sum)) if own == name => sum.add(&found),
+            _ => {
+                let mut sum = Sum::default();
+                sum.add(&found);
+                if let Some((name, sum)) = group.replace((name.to_owned(), sum)) {
+                    tell(&name, &sum)?;
+                }
             }
         }
-        StoreBackend::Swift(store) => {
-            let account = open.account(store)?;
-            list_containers(stage.output, &account, store.options(), prefix)?;
-        }
-        _ => return Err(Failure::usage("listing is not supported for this kind of backend")),
+        Ok(())
+    })?;
+    if let Some((name, sum)) = &group {
+        tell(name, sum)?;
+    }
+    tell(&target.name, &all)?;
+    if all.unknown > 0 {
+        stage.output.remark(format_args!("{} objects are listed without a size", all.unknown));
     }
     Ok(Exit::Done)
 }
 
-fn list_v2(output: Output, bucket: &Bucket, prefix: Option<&str>) -> Result<(), Failure> {
-    let mut list = s3::ListObjectsV2::new(&bucket.name);
-    list.prefix = prefix.map(str::to_owned);
-    loop {
-        let page = bucket.call(list.clone())?;
-        page.contents.iter().try_for_each(|object| tell_s3(output, object))?;
-        match list.next(&page)? {
-            Some(next) => list = next,
-            None => return Ok(()),
+/// What was added up.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    objects: u64,
+    bytes: u64,
+    /// How many objects are listed without a size.
+    unknown: u64,
+}
+
+impl Sum {
+    fn add(&mut self, found: &Found) {
+        self.objects += 1;
+        self.bytes = self.bytes.saturating_add(found.size.unwrap_or_default());
+        self.unknown += u64::from(found.size.is_none());
+    }
+}
+
+/// Returns the prefix of a backend that an argument names; without one, all of its objects.
+pub(crate) fn prefix<'a>(open: &'a Open, argument: Option<&str>) -> Result<Target<'a>, Failure> {
+    match argument {
+        Some(argument) => open.target(argument),
+        None => {
+            let backend = open.backend()?;
+            Ok(Target { backend, container: None, name: String::new() })
         }
     }
 }
 
-fn list_v1(output: Output, bucket: &Bucket, prefix: Option<&str>) -> Result<(), Failure> {
-    let mut list = s3::ListObjects::new(&bucket.name);
-    list.prefix = prefix.map(str::to_owned);
-    loop {
-        let page = bucket.call(list.clone())?;
-        page.contents.iter().try_for_each(|object| tell_s3(output, object))?;
-        match list.next(&page)? {
-            Some(next) => list = next,
-            None => return Ok(()),
-        }
-    }
-}
-
-/// Lists the container of the backend, or those of its seed.
-fn list_containers(
-    output: Output,
-    account: &Account,
-    options: &SwiftOptions,
-    prefix: Option<&str>,
-) -> Result<(), Failure> {
-    if options.swift_store_multiple_containers_seed == 0 {
-        return list_container(output, account, &options.swift_store_container, prefix);
-    }
-    // The first digits of an id are in the name of its container.
-    let common = options.container(prefix.unwrap_or_default());
-    let mut list = swift::GetAccount::new();
-    list.prefix = Some(common);
-    loop {
-        let page = account.call(list.clone())?;
-        let seeded = page.containers.iter().filter(|one| options.is_of_seed(&one.name));
-        for container in seeded {
-            list_container(output, account, &container.name, prefix)?;
-        }
-        match list.next(&page)? {
-            Some(next) => list = next,
-            None => return Ok(()),
-        }
-    }
-}
-
-fn list_container(
-    output: Output,
-    account: &Account,
-    container: &str,
-    prefix: Option<&str>,
-) -> Result<(), Failure> {
-    let mut list = swift::GetContainer::new(container);
-    list.prefix = prefix.map(str::to_owned);
-    let mut whole = Vec::new();
-    loop {
-        let page = account.call(list.clone())?;
-        for object in page.objects() {
-            if is_segment(&mut whole, &object.name) {
-                continue;
+fn backends(output: Output, open: &Open) -> Result<Exit, Failure> {
+    let core = open.stores.core();
+    let default = core.default_backend().map(StoreBackend::id);
+    for id in core.ids() {
+        let (kind, place) = match core.backend(id) {
+            Some(StoreBackend::S3(store)) => ("s3", store.prefix()),
+            Some(StoreBackend::Swift(store)) => {
+                let own = || store.options().swift_store_container.clone();
+                ("swift", store.prefix().unwrap_or_else(own))
             }
-            tell(output, &object.name, object.bytes, object.last_modified.map(|at| at.iso8601()))?;
-        }
-        match list.next(&page)? {
-            Some(next) => list = next,
-            None => return Ok(()),
-        }
-    }
-}
-
-/// Returns whether a name is that of a segment of an object that was listed before it, as apus or
-/// glance_store names segments in the container of their object. `whole` has the listed names that
-/// begin the present one.
-fn is_segment(whole: &mut Vec<String>, name: &str) -> bool {
-    while whole.last().is_some_and(|before| !name.starts_with(before.as_str())) {
-        whole.pop();
-    }
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_of = |object: &String| {
-        let rest = name.strip_prefix(object.as_str()).unwrap_or_default();
-        let theirs = rest.strip_prefix('-').is_some_and(|rest| rest.len() == 5 && digits(rest));
-        let ours = rest.strip_prefix('/').map(|rest| rest.split('/').collect::<Vec<_>>());
-        theirs
-            || ours
-                .is_some_and(|parts| parts.len() == 4 && parts.iter().skip(1).all(|it| digits(it)))
-    };
-    if whole.iter().any(is_of) {
-        return true;
-    }
-    whole.push(name.to_owned());
-    false
-}
-
-fn tell_s3(output: Output, object: &s3::Object) -> Result<(), Failure> {
-    tell(output, &object.key, object.size, object.last_modified.map(|at| at.iso8601()))
-}
-
-fn tell(
-    output: Output,
-    name: &str,
-    size: Option<u64>,
-    modified: Option<String>,
-) -> Result<(), Failure> {
-    let value = json!({ "name": name, "size": size, "modified": modified });
-    let size = size.map_or("?".to_owned(), |size| size.to_string());
-    let modified = modified.unwrap_or_else(|| "-".to_owned());
-    output.listed(&value, format_args!("{size:>14}  {modified:<20}  {}", Printable(name)))
-}
-
-/// Shows the metadata of one object.
-pub(crate) fn stat(stage: &Stage, location: &str) -> Result<Exit, Failure> {
-    let open = stage.open()?;
-    let stored = open.stored(location)?;
-    let access = open.stores.core().access(&stored)?;
-    let address = access.outcome;
-    let mut told = json!({
-        "url": address.url,
-        "backend": address.backend,
-        "migrates": access.migration.is_some(),
-    });
-    let backend = match address.backend.as_deref().filter(|_| !address.own_credentials) {
-        Some(id) => Some(open.named(id)?),
-        None => None,
-    };
-    match backend {
-        Some(StoreBackend::S3(store)) => {
-            let (location, _) = S3Location::parse(&address.url, &[store.options().place()?])?;
-            let head = s3::HeadObject::new(location.bucket(), location.key());
-            let head = open.bucket(store)?.call(head)?;
-            told["size"] = json!(head.size);
-            told["etag"] = json!(head.etag.map(|etag| etag.to_string()));
-            told["modified"] = json!(head.last_modified.map(|at| at.iso8601()));
-            told["content_type"] = json!(head.content_type);
-            told["metadata"] = json!(head.metadata);
-        }
-        Some(StoreBackend::Swift(store)) => {
-            let (location, _) = SwiftLocation::parse(&address.url, &[])?;
-            let head = swift::HeadObject::new(location.container(), location.object());
-            let head = open.account(store)?.call(head)?;
-            told["size"] = json!(head.size);
-            told["etag"] = json!(head.etag.as_ref().map(|etag| etag.to_string()));
-            told["modified"] = json!(head.last_modified.map(|at| at.iso8601()));
-            told["content_type"] = json!(head.content_type);
-            told["metadata"] = json!(head.metadata);
-            told["large_object"] = json!(head.is_large());
-        }
-        _ => told["size"] = json!(open.stores.size(&stored)?.outcome),
-    }
-    let mut text = Vec::new();
-    for (name, value) in told.as_object().into_iter().flatten() {
-        let shown = match value {
-            serde_json::Value::Null => continue,
-            serde_json::Value::String(text) => text.clone(),
-            other => other.to_string(),
+            _ => continue,
         };
-        text.push(format!("{:<13} {}", format!("{name}:"), Printable(&shown)));
+        let is_default = default == Some(id);
+        let mark = if is_default { " (default)" } else { "" };
+        let value = json!({ "backend": id, "kind": kind, "place": place, "default": is_default });
+        output.listed(
+            &value,
+            format_args!("{}: {kind} {}{mark}", Printable(id), Printable(&place)),
+        )?;
     }
-    stage.output.result(&told, text.join("\n"))?;
     Ok(Exit::Done)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn segments_of_listed_objects_are_known_by_their_names() {
-        let mut whole = Vec::new();
-        let shown: Vec<&str> = [
-            "a",
-            "a-00001",
-            "a-00002",
-            "a-1",
-            "a/x/20/5/00000001",
-            "a/x/20/5/y",
-            "ab",
-            "ab-00001",
-            "b-00001",
-            "b-00001-00001",
-        ]
-        .into_iter()
-        .filter(|name| !is_segment(&mut whole, name))
-        .collect();
-        assert_eq!(shown, ["a", "a-1", "a/x/20/5/y", "ab", "b-00001"]);
+fn buckets(
+    output: Output,
+    objects: &Objects<'_>,
+    prefix: &str,
+    size: Size,
+) -> Result<Exit, Failure> {
+    match objects {
+        Objects::S3(bucket, _) => {
+            pages(
+                s3::ListBuckets::new(),
+                |page| Ok(bucket.call(page)?),
+                |page| {
+                    // Some servers ignore the prefix.
+                    let own = page.buckets.iter().filter(|one| one.name.starts_with(prefix));
+                    own.into_iter().try_for_each(|one| {
+                        let created = one.creation_date.map(Timestamp::iso8601);
+                        let shown = created.clone().unwrap_or_else(|| "-".to_owned());
+                        let value = json!({ "bucket": one.name, "created": created });
+                        output.listed(&value, format_args!("{shown:<20}  {}", Printable(&one.name)))
+                    })
+                },
+            )?;
+        }
+        Objects::Swift(account, _) => {
+            let mut list = swift::GetAccount::new();
+            list.prefix = Some(prefix.to_owned()).filter(|prefix| !prefix.is_empty());
+            pages(
+                list,
+                |page| Ok(account.call(page)?),
+                |page| {
+                    page.containers.iter().try_for_each(|one| {
+                        let value = json!({
+                            "bucket": one.name, "objects": one.count, "bytes": one.bytes,
+                        });
+                        let count = one.count.map_or("?".to_owned(), |count| count.to_string());
+                        let (shown, name) = (size.of(one.bytes), Printable(&one.name));
+                        output.listed(&value, format_args!("{shown:>14}  {count:>12}  {name}"))
+                    })
+                },
+            )?;
+        }
     }
+    Ok(Exit::Done)
+}
+
+/// How sizes are shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    human: bool,
+}
+
+impl Size {
+    pub(crate) fn of(self, size: Option<u64>) -> String {
+        match size {
+            None => "?".to_owned(),
+            Some(size) if self.human => human(size),
+            Some(size) => size.to_string(),
+        }
+    }
+}
+
+fn tell(output: Output, found: &Found, size: Size) -> Result<(), Failure> {
+    let modified = found.modified.map(Timestamp::iso8601);
+    let etag = found.etag.as_ref().map(ToString::to_string);
+    let value = json!({
+        "name": found.name, "size": found.size, "modified": modified, "etag": etag,
+        "container": found.container,
+    });
+    let (size, modified) = (size.of(found.size), modified.unwrap_or_else(|| "-".to_owned()));
+    output.listed(&value, format_args!("{size:>14}  {modified:<20}  {}", Printable(&found.name)))
 }

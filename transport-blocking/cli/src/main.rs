@@ -11,7 +11,10 @@
 //! No output contains a secret: locations are printed without credentials, and configured secrets
 //! can't be printed.
 
+mod address;
 mod arguments;
+mod buckets;
+mod cat;
 mod check;
 mod completions;
 mod copy;
@@ -22,12 +25,18 @@ mod interrupt;
 mod list;
 mod locations;
 mod man;
+mod objects;
 mod open;
+mod orphans;
 mod output;
+mod pool;
 mod put;
 mod remove;
 mod settings;
 mod sign;
+mod stat;
+mod sync;
+mod uploads;
 mod watch;
 
 use std::process::ExitCode;
@@ -45,8 +54,8 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return arguments::refuse(&error),
     };
-    let Arguments { which, backend, json, verbose, quiet, command } = arguments;
-    let stage = Stage { which, backend, output: Output::new(json, verbose, quiet) };
+    let Arguments { which, backend, bucket, json, verbose, quiet, command } = arguments;
+    let stage = Stage { which, backend, bucket, output: Output::new(json, verbose, quiet) };
     match stage.run(command) {
         Ok(exit) => exit.into(),
         Err(failure) => stage.output.fail(&failure).into(),
@@ -58,21 +67,34 @@ struct Stage {
     which: Which,
     /// The id of the backend that was requested.
     backend: Option<String>,
+    /// The bucket or container in place of that backend's.
+    bucket: Option<String>,
     output: Output,
 }
 
 impl Stage {
     fn run(&self, command: Command) -> Result<Exit, Failure> {
         match command {
-            Command::Put { file, id, size, hash } => {
+            Command::Put { file, id, objects, .. } if objects.is_given() => {
+                sync::put(self, &file, id.as_deref(), &objects)
+            }
+            Command::Put { file, id, size, hash, .. } => {
                 put::run(self, &file, id.as_deref(), size, hash)
             }
-            Command::Get { location, output, range } => {
+            Command::Get { location, output, objects, .. } if objects.is_given() => {
+                sync::get(self, &location, output.as_deref(), &objects)
+            }
+            Command::Get { location, output, range, .. } => {
                 get::run(self, &location, output.as_deref(), range)
             }
-            Command::Ls { prefix } => list::ls(self, prefix.as_deref()),
-            Command::Stat { location } => list::stat(self, &location),
-            Command::Rm { locations } => remove::run(self, &locations),
+            Command::Sync(sync) => sync::run(self, &sync),
+            Command::Ls(ls) => list::ls(self, &ls),
+            Command::Du(du) => list::du(self, &du),
+            Command::Cat { locations } => cat::run(self, &locations),
+            Command::Mb { name } => buckets::mb(self, name.as_deref()),
+            Command::Rb { name } => buckets::rb(self, &name),
+            Command::Stat { location } => stat::run(self, &location),
+            Command::Rm(rm) => remove::run(self, &rm),
             Command::Presign { location, method, expires } => {
                 sign::presign(self, &location, method, expires)
             }
@@ -83,6 +105,8 @@ impl Stage {
                 copy::run(self, &location, &to, id.as_deref(), read_again)
             }
             Command::Doctor => doctor::run(self),
+            Command::Uploads(command) => uploads::run(self, &command),
+            Command::Orphans(orphans) => orphans::run(self, &orphans),
             Command::Locations(command) => locations::run(self, &command),
             Command::Config(command) => check::run(self, &command),
             Command::Completions { shell } => completions::run(self, shell),

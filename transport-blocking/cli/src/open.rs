@@ -6,13 +6,15 @@ use apus_blocking::{CancelToken, Client, Stores, Transport, TransportConfig, cre
 use apus_core::Error;
 use apus_core::contract::{Authenticator, Operation};
 use apus_core::keystone::Session;
-use apus_core::location::SwiftLocation;
+use apus_core::location::{S3Location, SwiftLocation};
 use apus_core::machine::{Auth, Call, Observer};
 use apus_core::s3;
+use apus_core::store::config::{Backend, Configuration};
 use apus_core::store::{self, S3Store, StoreBackend, StoredImage, SwiftStore};
 use apus_core::swift;
 
 use crate::Stage;
+use crate::address::Address;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::settings::Needs;
@@ -25,6 +27,17 @@ pub(crate) struct Open {
     pub(crate) interrupt: Interrupt,
     /// The id of the backend that was requested.
     wanted: Option<String>,
+    /// Whether that backend has another bucket or container than the configured one.
+    bucket: bool,
+}
+
+/// An object, or all objects whose names begin with a prefix, of a backend.
+#[derive(Clone, Debug)]
+pub(crate) struct Target<'a> {
+    pub(crate) backend: &'a StoreBackend,
+    /// That of a location; otherwise it follows from the name.
+    pub(crate) container: Option<String>,
+    pub(crate) name: String,
 }
 
 /// A bucket of S3, for operations that `Stores` does not have.
@@ -44,7 +57,10 @@ pub(crate) struct Account {
 impl Stage {
     /// Reads the configuration and makes a transport for each backend. Sends nothing.
     pub(crate) fn open(&self) -> Result<Open, Failure> {
-        let sound = self.which.read(Needs::Connections)?;
+        let mut sound = self.which.read(Needs::Connections)?;
+        if let Some(bucket) = &self.bucket {
+            in_bucket(&mut sound.configuration, self.backend.as_deref(), bucket)?;
+        }
         let core = store::Stores::new(&sound.configuration, &sound.references)?;
         if let Some(id) = &self.backend
             && core.backend(id).is_none()
@@ -59,7 +75,13 @@ impl Stage {
             .map_err(|error| Failure::configuration(error.message()))?
             .with_observer(Arc::clone(&watch) as Arc<dyn Observer>)
             .cancel_on(interrupt.token());
-        Ok(Open { stores, watch, interrupt, wanted: self.backend.clone() })
+        Ok(Open {
+            stores,
+            watch,
+            interrupt,
+            wanted: self.backend.clone(),
+            bucket: self.bucket.is_some(),
+        })
     }
 }
 
@@ -84,26 +106,75 @@ impl Open {
         self.stores.core().backend(id).ok_or_else(|| no_backend(self.stores.core(), id))
     }
 
-    /// Returns the object that an argument names: by location, or by its name in the backend.
+    /// Returns the object that an argument names: by location, or by its name in a backend.
     pub(crate) fn stored(&self, argument: &str) -> Result<StoredImage, Failure> {
-        if argument.contains("://") {
-            return Ok(StoredImage::new(argument, self.wanted.as_deref()));
-        }
-        if argument.is_empty() {
+        let (id, name) = match self.address(argument)? {
+            Address::Location(url) => return Ok(StoredImage::new(url, self.wanted.as_deref())),
+            Address::Object(id, name) => (id, name),
+        };
+        if name.is_empty() {
             return Err(Failure::usage("the name of the object is empty"));
         }
-        let backend = self.backend()?;
+        let backend = self.backend_of(id)?;
         let url = match backend {
-            StoreBackend::S3(store) => store.options().place()?.location(argument).to_string(),
+            StoreBackend::S3(store) => store.options().place()?.location(name).to_string(),
             StoreBackend::Swift(store) => {
                 let options = store.options();
-                let container = options.container(argument);
+                let container = options.container(name);
                 let reference = &options.default_swift_reference;
-                SwiftLocation::of_reference(reference, container, argument).to_string()
+                SwiftLocation::of_reference(reference, container, name).to_string()
             }
             _ => return Err(Failure::usage("objects of this kind of backend can't be named")),
         };
         Ok(StoredImage::new(url, Some(backend.id())))
+    }
+
+    /// Reads an argument.
+    pub(crate) fn address<'a>(&self, argument: &'a str) -> Result<Address<'a>, Failure> {
+        Address::read(argument, |id| self.stores.core().backend(id).is_some())
+    }
+
+    /// Returns the backend of a name with this id before it, or without one.
+    pub(crate) fn backend_of(&self, id: Option<&str>) -> Result<&StoreBackend, Failure> {
+        let own = self.backend();
+        let Some(id) = id else { return own };
+        if self.bucket && !own.is_ok_and(|own| own.id() == id) {
+            return Err(Failure::usage(format!(
+                "--bucket is for one backend: use --backend {id} with it"
+            )));
+        }
+        self.named(id)
+    }
+
+    /// Returns the object or the prefix that an argument names in a configured backend.
+    pub(crate) fn target(&self, argument: &str) -> Result<Target<'_>, Failure> {
+        let url = match self.address(argument)? {
+            Address::Object(id, name) => {
+                let backend = self.backend_of(id)?;
+                return Ok(Target { backend, container: None, name: name.to_owned() });
+            }
+            Address::Location(url) => url,
+        };
+        let stored = StoredImage::new(url, self.wanted.as_deref());
+        let address = self.stores.core().access(&stored)?.outcome;
+        let backend = match address.backend.as_deref().filter(|_| !address.own_credentials) {
+            Some(id) => self.named(id)?,
+            None => {
+                let what = "the location is not in a configured backend";
+                return Err(Failure::usage(what));
+            }
+        };
+        let (container, name) = match backend {
+            StoreBackend::S3(store) => {
+                let (at, _) = S3Location::parse(&address.url, &[store.options().place()?])?;
+                (at.bucket().to_owned(), at.key().to_owned())
+            }
+            _ => {
+                let (at, _) = SwiftLocation::parse(&address.url, &[])?;
+                (at.container().to_owned(), at.object().to_owned())
+            }
+        };
+        Ok(Target { backend, container: Some(container), name })
     }
 
     /// Returns a bucket, with a client.
@@ -158,6 +229,28 @@ impl Account {
     pub(crate) fn storage(&self) -> Result<apus_core::BaseUrl, Failure> {
         let mut session = self.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         Ok(session.storage_url()?)
+    }
+}
+
+/// Puts another bucket or container in place of that of a backend: the one with this id, or the
+/// default one.
+fn in_bucket(found: &mut Configuration, id: Option<&str>, bucket: &str) -> Result<(), Failure> {
+    let id = id.or(found.default.as_deref()).map(str::to_owned);
+    let Some(backend) = id.and_then(|id| found.backends.get_mut(&id)) else {
+        return Err(Failure::usage("--bucket is for one backend: use --backend ID with it"));
+    };
+    set_bucket(backend, bucket);
+    Ok(())
+}
+
+/// Puts a bucket or a container in place of the configured one.
+pub(crate) fn set_bucket(backend: &mut Backend, bucket: &str) {
+    match backend {
+        Backend::S3(options) => options.s3_store_bucket = Some(bucket.to_owned()),
+        Backend::Swift(options) => {
+            bucket.clone_into(&mut options.swift_store_container);
+            options.swift_store_multiple_containers_seed = 0;
+        }
     }
 }
 

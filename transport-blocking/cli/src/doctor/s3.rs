@@ -22,6 +22,7 @@ use super::trial::Trial;
 use super::{Answer, Report};
 use crate::exit::Failure;
 use crate::open::{Bucket, Open};
+use crate::uploads::{Rule, rule};
 
 pub(super) fn examine(open: &Open, store: &S3Store, report: &mut Report) -> Result<(), Failure> {
     let ward = Ward { open, store, bucket: open.bucket(store)?, trial: Trial::new(apus_seed()) };
@@ -55,9 +56,33 @@ impl Ward<'_> {
             checksums::examine(self, report, &mut found);
         }
         if !self.open.interrupt.came() {
+            self.lifecycle(report);
+        }
+        if !self.open.interrupt.came() {
             found.advise(self.store.options(), report);
         }
         Ok(())
+    }
+
+    /// Checks whether the server aborts incomplete uploads by itself. Changes nothing.
+    fn lifecycle(&self, report: &mut Report) {
+        const WHAT: &str = "incomplete uploads expire";
+        let name = &self.bucket.name;
+        let backend = self.store.id();
+        let advice = format!("set it with `apus -b {backend} uploads expire --days 7`");
+        match rule(|get| self.bucket.call(get), name) {
+            Ok(Rule::Days(days)) => {
+                report.tell("lifecycle", WHAT, Answer::Yes, format!("after {days} days"));
+            }
+            Ok(Rule::Some(days)) => {
+                let detail = format!("after {days} days, but not those of every key: {advice}");
+                report.tell("lifecycle", WHAT, Answer::No, detail);
+            }
+            Ok(Rule::None) => {
+                report.tell("lifecycle", WHAT, Answer::No, format!("no rule: {advice}"));
+            }
+            Err(error) => report.tell("lifecycle", WHAT, Answer::No, short(&error)),
+        }
     }
 
     /// Checks whether the credentials are accepted, and with which addressing. `None` if they are

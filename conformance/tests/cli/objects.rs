@@ -1,0 +1,127 @@
+//! Objects of several backends: how they are addressed, listed, counted and read.
+
+use apus_conformance::server::{
+    EmbeddedOpenStack, EmbeddedS3, FaultyS3, OpenStackModel, Options, S3Model,
+};
+use serde_json::Value;
+
+use crate::program::Program;
+
+fn names(listed: &[Value]) -> Vec<&str> {
+    listed.iter().map(|one| one["name"].as_str().unwrap_or("?")).collect()
+}
+
+#[test]
+fn an_object_is_addressed_by_its_backend() {
+    let model = S3Model::new()
+        .with_bucket("images")
+        .with_bucket("logs")
+        .with_object("images", "a", "in images")
+        .with_object("logs", "a", "in logs")
+        .with_object("logs", "x://y", "odd");
+    let server = FaultyS3::start(model).unwrap();
+    let program = Program::new().with_endpoint("fast", &server.endpoint(), "images").with_endpoint(
+        "cold",
+        &server.endpoint(),
+        "logs",
+    );
+    assert_eq!(program.run(&["cat", "a"]).ends(0).out, "in images");
+    assert_eq!(program.run(&["cat", "cold:a"]).ends(0).out, "in logs");
+    assert_eq!(program.run(&["cat", "a", "cold:a"]).ends(0).out, "in imagesin logs");
+    assert_eq!(program.run(&["--bucket", "logs", "cat", "a"]).ends(0).out, "in logs");
+    let two = program.run(&["--bucket", "logs", "cat", "cold:a"]);
+    two.ends(2).says("--backend cold");
+    assert_eq!(program.run(&["-b", "cold", "--bucket", "images", "cat", "a"]).out, "in images");
+    // Names with `://`.
+    for name in ["x://y", "cold:x://y"] {
+        let arguments = [&["-b", "cold"][..], &["-q", "get", name]].concat();
+        assert_eq!(program.run(&arguments).ends(0).out, "odd");
+        program.run(&["-b", "cold", "stat", name]).ends(0).prints("size:");
+    }
+    program.run(&["-b", "cold", "ls", "x:"]).ends(0).prints("x://y");
+    // What may be a URL with credentials is neither sent nor printed.
+    let before = server.model().requests();
+    let ran = program.run(&["stat", "s33://AK:hunter2@host/b/k"]).ends(2);
+    assert!(!ran.err.contains("hunter2") && ran.err.contains("BACKEND:NAME"), "{ran:?}");
+    assert_eq!(server.model().requests(), before);
+    program.run(&["rm", "fast:cold://u@v"]).ends(3).says("fast:cold://u@v");
+    program.run(&["-b", "cold", "rm", "cold:x://y"]).ends(0).prints("removed cold:x://y");
+    assert_eq!(server.model().keys("logs"), ["a"]);
+}
+
+#[test]
+fn lists_and_sums_are_those_of_the_bucket() {
+    let mut model = S3Model::new().with_bucket("images").with_bucket("other");
+    for at in 0..2500 {
+        let key = format!("logs/{}/{at:04}", at % 3);
+        model = model.with_object("images", &key, vec![0; 10]);
+    }
+    let model = model.with_object("images", "top", vec![0; 2048]);
+    let server = FaultyS3::start(model).unwrap();
+    let program = Program::new().with_endpoint("fast", &server.endpoint(), "images");
+    assert_eq!(program.json(&["ls"]).len(), 2501);
+    let listed = program.json(&["ls", "--delimiter", "/"]);
+    assert_eq!((listed.len(), &listed[0]["prefix"]), (2, &"logs/".into()));
+    assert_eq!(listed[1]["name"], "top");
+    let listed = program.json(&["ls", "fast:logs/", "--delimiter", "/"]);
+    let prefixes: Vec<&str> = listed.iter().map(|one| one["prefix"].as_str().unwrap()).collect();
+    assert_eq!(prefixes, ["logs/0/", "logs/1/", "logs/2/"]);
+    program.run(&["ls", "top", "-H"]).ends(0).prints("2.00 KiB");
+    let sum = &program.json(&["du"])[0];
+    assert_eq!((&sum["bytes"], &sum["objects"]), (&(25_000 + 2048).into(), &2501.into()));
+    let sums = program.json(&["du", "logs/", "--delimiter", "/"]);
+    let counted: Vec<u64> = sums.iter().map(|one| one["objects"].as_u64().unwrap()).collect();
+    assert_eq!(counted, [834, 833, 833, 2500]);
+    let buckets = program.json(&["ls", "--buckets"]);
+    let buckets: Vec<&str> = buckets.iter().map(|one| one["bucket"].as_str().unwrap()).collect();
+    assert_eq!(buckets, ["images", "other"]);
+    let backends = program.json(&["ls", "--backends"]);
+    assert_eq!((&backends[0]["backend"], &backends[0]["default"]), (&"fast".into(), &true.into()));
+}
+
+#[test]
+fn buckets_are_created_and_removed() {
+    let server = EmbeddedS3::start(Options::new().bucket("images")).unwrap();
+    let program = Program::new().with_s3("fast", &server, "images");
+    program.run(&["mb", "logs"]).ends(0).prints("created logs");
+    program.run(&["mb", "logs"]).ends(4);
+    program.run_with(&["--bucket", "logs", "put", "-", "--id", "x"], b"12345").ends(0);
+    program.run(&["--bucket", "logs", "rm", "x"]).ends(0);
+    program.run(&["rb", "logs"]).ends(0).prints("removed logs");
+    program.run(&["rb", "logs"]).ends(3);
+
+    let model = S3Model::new().with_bucket("full").with_object("full", "a", "1");
+    let server = FaultyS3::start(model).unwrap();
+    let program = Program::new().with_endpoint("fast", &server.endpoint(), "full");
+    program.run(&["rb", "full"]).ends(1).says("rm --recursive --all");
+    assert!(server.model().has_bucket("full"));
+
+    let cloud = EmbeddedOpenStack::start(OpenStackModel::new()).unwrap();
+    let program = Program::new().with_swift("cold", &cloud, "images");
+    program.run(&["mb"]).ends(0).prints("created images");
+    program.run(&["mb"]).ends(4).says("exists already");
+    cloud.model().put_foreign("glance", "images", "a", vec![1].into());
+    program.run(&["rb", "images"]).ends(1).says("rm --recursive --all");
+    program.run(&["rm", "a"]).ends(0);
+    program.run(&["rb", "images"]).ends(0);
+    assert!(cloud.model().container_of("glance", "images").is_none());
+}
+
+#[test]
+fn segments_of_a_stream_are_hidden_unless_requested() {
+    let model = OpenStackModel::new().with_container("glance", "images");
+    let cloud = EmbeddedOpenStack::start(model).unwrap();
+    let program = Program::new().with_swift("cold", &cloud, "images");
+    // The names that an upload of a stream of unknown length gives its segments.
+    let stream = "id/00000000deadbeef/stream/204800000/00000001";
+    for name in ["id", stream, "id-00001", "other"] {
+        cloud.model().put_foreign("glance", "images", name, vec![1].into());
+    }
+    assert_eq!(names(&program.json(&["ls"])), ["id", "other"]);
+    assert_eq!(names(&program.json(&["ls", "--segments"])), ["id", "id-00001", stream, "other"]);
+    let containers = program.json(&["ls", "--buckets"]);
+    assert_eq!(
+        (&containers[0]["bucket"], &containers[0]["objects"]),
+        (&"images".into(), &4.into())
+    );
+}

@@ -1,0 +1,63 @@
+//! `apus stat`: shows the properties of an object.
+
+use apus_core::location::{S3Location, SwiftLocation};
+use apus_core::s3;
+use apus_core::store::StoreBackend;
+use apus_core::swift;
+use serde_json::json;
+
+use crate::Stage;
+use crate::exit::{Exit, Failure};
+use crate::output::Printable;
+
+/// Shows the metadata of one object.
+pub(crate) fn run(stage: &Stage, location: &str) -> Result<Exit, Failure> {
+    let open = stage.open()?;
+    let stored = open.stored(location)?;
+    let access = open.stores.core().access(&stored)?;
+    let address = access.outcome;
+    let mut told = json!({
+        "url": address.url,
+        "backend": address.backend,
+        "migrates": access.migration.is_some(),
+    });
+    let backend = match address.backend.as_deref().filter(|_| !address.own_credentials) {
+        Some(id) => Some(open.named(id)?),
+        None => None,
+    };
+    match backend {
+        Some(StoreBackend::S3(store)) => {
+            let (location, _) = S3Location::parse(&address.url, &[store.options().place()?])?;
+            let head = s3::HeadObject::new(location.bucket(), location.key());
+            let head = open.bucket(store)?.call(head)?;
+            told["size"] = json!(head.size);
+            told["etag"] = json!(head.etag.map(|etag| etag.to_string()));
+            told["modified"] = json!(head.last_modified.map(|at| at.iso8601()));
+            told["content_type"] = json!(head.content_type);
+            told["metadata"] = json!(head.metadata);
+        }
+        Some(StoreBackend::Swift(store)) => {
+            let (location, _) = SwiftLocation::parse(&address.url, &[])?;
+            let head = swift::HeadObject::new(location.container(), location.object());
+            let head = open.account(store)?.call(head)?;
+            told["size"] = json!(head.size);
+            told["etag"] = json!(head.etag.as_ref().map(|etag| etag.to_string()));
+            told["modified"] = json!(head.last_modified.map(|at| at.iso8601()));
+            told["content_type"] = json!(head.content_type);
+            told["metadata"] = json!(head.metadata);
+            told["large_object"] = json!(head.is_large());
+        }
+        _ => told["size"] = json!(open.stores.size(&stored)?.outcome),
+    }
+    let mut text = Vec::new();
+    for (name, value) in told.as_object().into_iter().flatten() {
+        let shown = match value {
+            serde_json::Value::Null => continue,
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        text.push(format!("{:<13} {}", format!("{name}:"), Printable(&shown)));
+    }
+    stage.output.result(&told, text.join("\n"))?;
+    Ok(Exit::Done)
+}

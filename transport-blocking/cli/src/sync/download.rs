@@ -1,0 +1,137 @@
+//! From a prefix to a directory.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use apus_blocking::create_parents;
+use apus_core::key_path::{KeyPathError, KeyPaths};
+
+use super::compare::{Direction, is_same};
+use super::local::{Below, LocalFile, Walk};
+use super::report::{Outcome, Report};
+use super::transfer;
+use super::{AT_ONCE, Job};
+use crate::exit::{Exit, Failure};
+use crate::objects::Found;
+use crate::pool;
+
+pub(super) fn run(job: &Job<'_>, directory: &Path) -> Result<Exit, Failure> {
+    let mut report = job.report(["downloaded", "download"]);
+    let mut paths = KeyPaths::new(&*job.target.name);
+    let (mut extra, mut refused) = (Vec::new(), Vec::new());
+    let mut walk = match job.delete {
+        true => Some(Walk::target(directory)?.peekable()),
+        false => None,
+    };
+    let work = |(path, found): (String, Found)| match one(job, directory, &path, &found) {
+        Ok(None) => Outcome::Same,
+        Ok(Some(bytes)) => Outcome::Done(path, bytes),
+        Err(failure) => Outcome::Failed(path, failure),
+    };
+    let shown = job.open.watch.show("download", None);
+    pool::each(
+        AT_ONCE,
+        work,
+        |outcome| report.take(outcome),
+        |push| {
+            job.each(job.delete, &mut |path, found| {
+                if let Some(walk) = &mut walk {
+                    // What is at the target alone, and then what has the name of the object.
+                    while let Some(below) = walk
+                        .next_if(|next| next.as_ref().map_or(true, |below| below.path() <= path))
+                    {
+                        let below = below?;
+                        if below.path() < path {
+                            note(job, &mut extra, below);
+                        }
+                    }
+                }
+                if !job.filter.takes(path) {
+                    return Ok(());
+                }
+                match paths.path(&found.name) {
+                    Ok(path) => push((path.as_str().to_owned(), found)),
+                    // It marks a directory.
+                    Err(KeyPathError::Directory) => Ok(()),
+                    Err(why) => {
+                        refused.push((found.name, why.to_string()));
+                        Ok(())
+                    }
+                }
+            })?;
+            if let Some(walk) = &mut walk {
+                for below in walk {
+                    note(job, &mut extra, below?);
+                }
+            }
+            Ok(())
+        },
+    )?;
+    drop(shown);
+    for (name, why) in refused {
+        report.skipped(&name, &why);
+    }
+    remove(job, &mut report, extra)?;
+    report.end()
+}
+
+/// Notes a file that no object has the name of.
+fn note(job: &Job<'_>, extra: &mut Vec<LocalFile>, below: Below) {
+    if let Below::File(file) = below
+        && job.filter.takes(&file.path)
+    {
+        extra.push(file);
+    }
+}
+
+/// Downloads one object, unless the file is equal to it. Returns the bytes.
+fn one(job: &Job<'_>, directory: &Path, path: &str, found: &Found) -> Result<Option<u64>, Failure> {
+    let at = directory.join(path);
+    if let Ok(is) = fs::symlink_metadata(&at)
+        && is.is_file()
+    {
+        let modified = is.modified().ok();
+        let file = LocalFile { path: path.to_owned(), at: at.clone(), size: is.len(), modified };
+        if is_same(&job.objects, job.compare, Direction::Down, &file, found)? {
+            return Ok(None);
+        }
+    }
+    if job.dry {
+        return Ok(Some(found.size.unwrap_or_default()));
+    }
+    let at = create_parents(directory, path)
+        .map_err(|error| Failure::new(Exit::Other, error.to_string()))?;
+    transfer::download(&job.objects, found, &at).map(Some)
+}
+
+/// Removes the files that no object has the name of. Directories and links stay.
+fn remove(job: &Job<'_>, report: &mut Report, extra: Vec<LocalFile>) -> Result<(), Failure> {
+    if extra.is_empty() {
+        return Ok(());
+    }
+    if report.is_empty() {
+        return Err(Failure::usage(
+            "no object has this prefix: nothing was removed from the directory",
+        ));
+    }
+    if !report.is_sound() {
+        job.stage.output.remark("nothing was removed, since not everything was transferred");
+        return Ok(());
+    }
+    for file in extra {
+        if !job.dry {
+            match fs::remove_file(&file.at) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    let failure = Failure::new(Exit::Other, error.to_string());
+                    report.take(Outcome::Failed(file.path, failure))?;
+                    continue;
+                }
+                Ok(()) => {}
+            }
+        }
+        report.removed(&file.path)?;
+    }
+    Ok(())
+}

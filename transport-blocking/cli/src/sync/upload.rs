@@ -1,0 +1,160 @@
+//! From a directory to a prefix.
+
+use std::iter::Peekable;
+use std::path::Path;
+
+use apus_blocking::{s3, swift};
+
+use super::compare::{Direction, is_same};
+use super::local::{Below, LocalFile, Walk};
+use super::report::{Outcome, Report};
+use super::transfer::{self, Properties};
+use super::{AT_ONCE, Job};
+use crate::exit::{Exit, Failure};
+use crate::objects::{Found, Objects};
+use crate::pool;
+
+pub(super) fn run(
+    job: &Job<'_>,
+    directory: &Path,
+    properties: &Properties,
+    replace: bool,
+) -> Result<Exit, Failure> {
+    let mut walk = Walk::new(directory)?.peekable();
+    let mut report = job.report(["uploaded", "upload"]);
+    let (mut extra, mut skipped) = (Vec::new(), Vec::new());
+    let work = |(file, found): (LocalFile, Option<Found>)| {
+        let name = format!("{}{}", job.target.name, file.path);
+        match one(job, &name, &file, found.as_ref(), properties, replace) {
+            Ok(None) => Outcome::Same,
+            Ok(Some(bytes)) => Outcome::Done(name, bytes),
+            Err(failure) => Outcome::Failed(name, failure),
+        }
+    };
+    let shown = job.open.watch.show("upload", None);
+    pool::each(
+        AT_ONCE,
+        work,
+        |outcome| report.take(outcome),
+        |push| {
+            let mut file = |below: Below, found: Option<Found>| match below {
+                Below::Skipped(path, why) if job.filter.takes(&path) => {
+                    skipped.push((path, why));
+                    Ok(())
+                }
+                Below::File(file) if job.filter.takes(&file.path) => push((file, found)),
+                _ => Ok(()),
+            };
+            // Without anything to compare with, nothing is listed.
+            if job.compare != super::Compare::Not || job.delete {
+                job.each(true, &mut |path, found| {
+                    while let Some(below) = before(&mut walk, |own| own < path)? {
+                        file(below, None)?;
+                    }
+                    match before(&mut walk, |own| own == path)? {
+                        Some(below) => file(below, Some(found)),
+                        None => {
+                            if job.delete && job.filter.takes(path) {
+                                extra.push((found.container, found.name));
+                            }
+                            Ok(())
+                        }
+                    }
+                })?;
+            }
+            walk.try_for_each(|below| file(below?, None))
+        },
+    )?;
+    drop(shown);
+    for (path, why) in skipped {
+        report.skipped(&path, why);
+    }
+    remove(job, &mut report, extra)?;
+    report.end()
+}
+
+/// Returns the next entry if its path is so.
+fn before(walk: &mut Peekable<Walk>, is: impl Fn(&str) -> bool) -> Result<Option<Below>, Failure> {
+    // An error is taken too.
+    walk.next_if(|next| next.as_ref().map_or(true, |below| is(below.path()))).transpose()
+}
+
+/// Uploads one file, unless it is equal to the object. Returns the bytes.
+fn one(
+    job: &Job<'_>,
+    name: &str,
+    file: &LocalFile,
+    found: Option<&Found>,
+    properties: &Properties,
+    replace: bool,
+) -> Result<Option<u64>, Failure> {
+    if let Some(found) = found
+        && is_same(&job.objects, job.compare, Direction::Up, file, found)?
+    {
+        return Ok(None);
+    }
+    if job.dry {
+        return Ok(Some(file.size));
+    }
+    let container = match found {
+        Some(found) => found.container.clone(),
+        None => job.open.container(job.target.backend, name),
+    };
+    transfer::upload(&job.objects, (&container, name), &file.at, properties, replace).map(Some)
+}
+
+/// Removes the objects that the directory does not have.
+fn remove(job: &Job<'_>, report: &mut Report, extra: Vec<(String, String)>) -> Result<(), Failure> {
+    if extra.is_empty() {
+        return Ok(());
+    }
+    if report.is_empty() {
+        return Err(Failure::usage(
+            "the directory has no file: nothing was removed; `apus rm --recursive` removes all of a \
+             prefix",
+        ));
+    }
+    if !report.is_sound() {
+        job.stage.output.remark("nothing was removed, since not everything was transferred");
+        return Ok(());
+    }
+    if job.dry {
+        return extra.iter().try_for_each(|(_, name)| report.removed(name));
+    }
+    let mut extra = extra.into_iter().peekable();
+    while let Some((container, _)) = extra.peek().cloned() {
+        let mut names = Vec::new();
+        while names.len() < BATCH
+            && let Some((_, name)) = extra.next_if(|(own, _)| *own == container)
+        {
+            names.push(name);
+        }
+        let failures: Vec<(String, Failure)> = match &job.objects {
+            Objects::S3(bucket, _) => {
+                let task = s3::DeleteMany::new(&container, names.iter().cloned());
+                let done = bucket.client.run(task).cancel_on(bucket.token.clone()).send()?;
+                let errors = done.errors.into_iter();
+                errors
+                    .map(|error| (error.key.clone(), apus_core::Error::from(error).into()))
+                    .collect()
+            }
+            Objects::Swift(account, _) => {
+                let task = swift::DeleteMany::new(&container, &names).concurrency(AT_ONCE);
+                let done = account.client.run(task).cancel_on(account.token.clone()).send()?;
+                done.errors.into_iter().map(|(name, error)| (name, error.into())).collect()
+            }
+        };
+        for name in &names {
+            if !failures.iter().any(|(failed, _)| failed == name) {
+                report.removed(name)?;
+            }
+        }
+        for (name, failure) in failures {
+            report.take(Outcome::Failed(name, failure))?;
+        }
+    }
+    Ok(())
+}
+
+/// How many objects are removed by one task.
+const BATCH: usize = 10_000;
