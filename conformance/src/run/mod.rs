@@ -20,6 +20,7 @@ mod compare;
 mod endpoint;
 mod keystone;
 mod location;
+mod location_encryption;
 mod migration;
 mod operator_files;
 mod oslo_config;
@@ -130,6 +131,7 @@ const SUITES: &[(&str, Suite)] = &[
     ("s3-post-policy", post_policy::post_policy),
     ("location-s3", location::s3),
     ("location-swift", location::swift),
+    ("location-encryption", location_encryption::run),
     ("migration", migration::migration),
     ("oslo-config", oslo_config::oslo_config),
     ("swift-references", operator_files::references),

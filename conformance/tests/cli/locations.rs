@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use apus_conformance::server::{EmbeddedS3, Options};
+use apus_core::Secret;
+use apus_core::location::LocationCipher;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
@@ -265,3 +267,77 @@ const IMAGE_LOCATIONS: &str = "CREATE TABLE image_locations (
     created_at DATETIME NOT NULL, updated_at DATETIME, deleted_at DATETIME,
     deleted BOOLEAN NOT NULL, meta_data TEXT,
     status VARCHAR(30) DEFAULT 'active' NOT NULL, PRIMARY KEY (id))";
+
+#[test]
+fn encrypted_locations_are_decrypted_and_encrypted_again() {
+    let key = "0123456789abcdefghijklmnopqrstuv";
+    let old = LocationCipher::new(&Secret::new(key)).unwrap();
+    let (_server, program, host) = stage();
+    let program = program.with_secret(key);
+    let url = |key: &str, id| format!("s3://K:{SECRET}@{host}/{key}/{id}");
+    let stored = |url: &str| old.encrypt(url, [5; 32]);
+    let other = LocationCipher::new(&Secret::new("another key of 24 bytes.")).unwrap();
+    let rows = [
+        stored(&url("images", "a")),
+        stored(&format!("s3://{host}/images/b")),
+        stored(&format!("s3://{host}/images/c")),
+        stored("rbd://fsid/images/d/snap"),
+        other.encrypt(&url("images", "e"), [6; 32]),
+        url("images", "f"),
+    ];
+    let metadata = ["{}", r#"{\"store\":\"fast\"}"#, "{}", "{}", "{}", "{}"];
+    let row = |(at, (value, metadata)): (usize, (&String, &str))| {
+        let value = Value::from(value.as_str());
+        format!(r#"{{"id":{at},"value":{value},"meta_data":"{metadata}"}}"#)
+    };
+    let rows: Vec<String> = rows.iter().zip(metadata).enumerate().map(row).collect();
+    program.write("rows", rows.join("\n").as_bytes());
+
+    // Without the key, nothing of them passes.
+    let ran = program.run(&["--json", "locations", "check", "rows"]).ends(10);
+    assert_eq!(ran.out.matches("metadata_encryption_key").count(), 5, "{ran:?}");
+    let counts = |ran: &Ran| {
+        ["good", "other_stores", "changed", "unencrypted", "refused"]
+            .map(|name| summary(ran)[name].as_u64().unwrap())
+    };
+    assert_eq!(counts(&ran), [0, 0, 1, 0, 5]);
+
+    let text = fs::read_to_string(program.path("glance-api.conf")).unwrap();
+    let keyed =
+        text.replace("[DEFAULT]\n", &format!("[DEFAULT]\nmetadata_encryption_key = {key}\n"));
+    program.write("glance-api.conf", keyed.as_bytes());
+    let check = program.run(&["config", "check"]).ends(0);
+    assert!(check.out.contains("[DEFAULT] metadata_encryption_key"), "{check:?}");
+    let write = ["--json", "locations", "migrate", "rows", "--write", "out"];
+    let ran = program.run(&write).ends(9);
+    assert_eq!(counts(&ran), [1, 1, 3, 1, 1]);
+    let out = fs::read_to_string(program.path("out")).unwrap();
+    let out: Vec<&str> = out.lines().collect();
+    for at in [1, 3, 4] {
+        assert_eq!(out[at], rows[at]);
+    }
+    let value = |at: usize| -> String {
+        serde_json::from_str::<Value>(out[at]).unwrap()["value"].as_str().unwrap().to_owned()
+    };
+    assert_ne!(value(0), stored(&format!("s3://{host}/images/a")), "its own random bytes");
+    assert_eq!(old.decrypt(&value(0)).unwrap().expose(), format!("s3://{host}/images/a"));
+    // Only the store is new.
+    assert!(rows[2].contains(&format!("\"{}\"", value(2))), "{}", out[2]);
+    assert!(out[2].contains(r#""{\"store\":\"fast\"}""#), "{}", out[2]);
+    assert_eq!(value(5), format!("s3://{host}/images/f"), "its form stays");
+
+    // Statements compare with the text that the database has.
+    program.run(&["locations", "migrate", "rows", "--sql", "sqlite", "--write", "sql"]).ends(9);
+    let sql = fs::read_to_string(program.path("sql")).unwrap();
+    assert!(sql.contains(&format!("value = '{}'", stored(&url("images", "a")))), "{sql}");
+    assert!(!sql.contains("images/a"), "{sql}");
+    // A second migration changes nothing.
+    program.run(&["locations", "migrate", "out", "--write", "again"]).ends(9);
+    assert_eq!(fs::read(program.path("out")).unwrap(), fs::read(program.path("again")).unwrap());
+    // Glance fails with such a key whenever it stores an image.
+    let short = keyed.replace(key, "short");
+    program.write("glance-api.conf", short.as_bytes());
+    let check = program.run(&["config", "check"]).ends(6);
+    assert!(check.out.contains("the key has 5 bytes"), "{check:?}");
+    program.run(&["locations", "check", "rows"]).ends(6).says("has 5 bytes");
+}

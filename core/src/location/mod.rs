@@ -31,6 +31,8 @@
 //! sequences itself gets another `25` after its percent sign. So every key is read back as it was
 //! printed.
 
+#[cfg(feature = "encrypted-locations")]
+mod cipher;
 mod error;
 mod name;
 mod place;
@@ -38,6 +40,8 @@ mod reading;
 mod s3;
 mod swift;
 
+#[cfg(feature = "encrypted-locations")]
+pub use self::cipher::LocationCipher;
 pub use self::error::{LocationError, Problem};
 pub use self::place::Place;
 pub(crate) use self::s3::keys;

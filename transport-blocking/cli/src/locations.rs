@@ -18,6 +18,7 @@ mod places;
 mod row;
 mod rows;
 mod sql;
+mod stored;
 mod summary;
 mod verify;
 mod written;
@@ -34,6 +35,7 @@ use self::places::{Places, Verdict};
 use self::row::Row;
 use self::rows::Rows as Texts;
 use self::sql::Dialect;
+use self::stored::Cipher;
 use self::summary::Summary;
 use self::verify::Verify;
 pub(crate) use self::written::is_dash;
@@ -127,7 +129,9 @@ pub(crate) fn run(stage: &Stage, command: &Locations) -> Result<Exit, Failure> {
         Locations::Check(rows) => (rows, None, &by_default, false),
         Locations::Migrate { rows, write, form, verify } => (rows, write.as_deref(), form, *verify),
     };
-    let places = Places::new(&stage.which.read(Needs::Places)?, rows.foreign)?;
+    let sound = stage.which.read(Needs::Places)?;
+    let places = Places::new(&sound, rows.foreign)?;
+    let cipher = Cipher::new(sound.configuration.metadata_encryption_key.as_ref())?;
     let interrupt = stage.interrupt()?;
     let input: Box<dyn BufRead> = match rows.file.as_deref().filter(|path| !is_dash(path)) {
         Some(path) => {
@@ -143,6 +147,7 @@ pub(crate) fn run(stage: &Stage, command: &Locations) -> Result<Exit, Failure> {
     };
     let mut work = Work {
         places,
+        cipher,
         verify: verify.then(|| stage.open().map(Verify::new)).transpose()?,
         written: write.map(Written::create).transpose()?,
         told: match write {
@@ -189,6 +194,7 @@ fn refuse_input(same: Option<&Path>) -> Result<(), Failure> {
 /// One pass over the rows.
 struct Work<'a> {
     places: Places,
+    cipher: Cipher,
     verify: Option<Verify>,
     /// Where rows are written.
     written: Option<Written>,
@@ -236,7 +242,14 @@ impl Work<'_> {
                 return self.pass(text);
             }
         };
-        let verdict = self.places.judge(row.url(), row.store());
+        let verdict = match self.cipher.read(row.url()) {
+            Ok(stored) => {
+                let is_plain = self.cipher.is_configured() && !stored.is_encrypted;
+                self.summary.unencrypted += u64::from(is_plain && !row.is_deleted());
+                self.places.judge(&stored, row.store())
+            }
+            Err(problem) => Verdict::Refused(problem.to_owned()),
+        };
         match &mut self.verify {
             None => self.decided(line, text, &row, verdict),
             Some(verify) => {
@@ -273,16 +286,20 @@ impl Work<'_> {
                 self.summary.kept.add(&reason);
                 self.tell(line, &row.told_id(), "kept", &reason)?;
             }
-            Verdict::Changed { url, store, credentials_found } => {
+            Verdict::Changed { url, store, credentials_found, is_new_url, is_encrypted } => {
+                let text = match is_new_url {
+                    true => self.cipher.write(&url, is_encrypted)?,
+                    false => row.url().to_owned(),
+                };
                 let new = match (&self.written, self.form.sql) {
                     (None, _) => None,
-                    (Some(_), None) => Some(Ok(row.changed(&url, &store, self.form.was))),
-                    (Some(_), Some(dialect)) => Some(dialect.update(row, &url, &store)),
+                    (Some(_), None) => Some(Ok(row.changed(&text, &store, self.form.was))),
+                    (Some(_), Some(dialect)) => Some(dialect.update(row, &text, &store)),
                 };
                 if let Some(Err(problem)) = &new {
                     return self.refuse(line, &row.told_id(), problem);
                 }
-                self.summary.changed(&store, credentials_found, url != row.url());
+                self.summary.changed(&store, credentials_found, is_new_url);
                 return match (new, &mut self.written) {
                     (Some(Ok(new)), Some(written)) => written.line(new.as_bytes()),
                     _ => {

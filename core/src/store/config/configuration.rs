@@ -30,6 +30,7 @@ use super::section::{Section, Written};
 use super::strays::is_ours;
 use super::swift::SwiftOptions;
 use crate::error::Error;
+use crate::secret::Secret;
 
 /// The configuration of all backends, checked.
 #[derive(Clone, Debug)]
@@ -46,8 +47,13 @@ pub struct Configuration {
     /// What is probably a mistake, but no error: options that do not exist or are not read, unknown
     /// kinds of backends, values that are too large.
     pub warnings: Vec<ConfigError>,
-    /// What would keep Glance from starting, though the backends are sound: no default backend.
+    /// What would keep Glance from starting or from storing images, though the backends are sound:
+    /// no default backend, or a `metadata_encryption_key` that is no key.
     pub unstartable: Vec<ConfigError>,
+    /// The key that Glance encrypts the URLs of locations with before it stores them, as AES in CBC
+    /// mode; `None` if they are stored in plain text. The feature `encrypted-locations` has the
+    /// cipher.
+    pub metadata_encryption_key: Option<Secret>,
 }
 
 /// One backend.
@@ -136,6 +142,7 @@ impl Configuration {
             others: BTreeMap::new(),
             warnings: Vec::new(),
             unstartable: Vec::new(),
+            metadata_encryption_key: None,
         })
     }
 
@@ -162,7 +169,9 @@ impl Configuration {
             others: BTreeMap::new(),
             warnings,
             unstartable,
+            metadata_encryption_key: None,
         };
+        found.take_encryption_key(plain.metadata_encryption_key.as_ref());
         let list = list.unwrap_or_else(|| ConfigError {
             place: None,
             section: String::new(),
@@ -220,6 +229,26 @@ impl Configuration {
         }
         found.check_default(&unknown, errors);
         found
+    }
+
+    /// Takes the key of the locations. An empty one counts as none, as in Glance.
+    fn take_encryption_key(&mut self, written: Option<&Written>) {
+        let Some(written) = written.filter(|written| !written.text.is_empty()) else { return };
+        let told = |problem: String| ConfigError {
+            place: written.place.clone(),
+            section: "DEFAULT".to_owned(),
+            option: Some("metadata_encryption_key".to_owned()),
+            value: None,
+            problem,
+        };
+        match written.text.len() {
+            16 | 24 | 32 => self.warnings.push(told(ENCRYPTED.to_owned())),
+            length => self.unstartable.push(told(format!(
+                "the key has {length} bytes: an AES key has 16, 24 or 32, and with another no image \
+                 can be stored"
+            ))),
+        }
+        self.metadata_encryption_key = Some(Secret::new(written.text.as_str()));
     }
 
     /// Checks that the default backend is there.
@@ -325,6 +354,8 @@ impl Configuration {
     }
 }
 
+const ENCRYPTED: &str = "the image service stores locations encrypted with this key, and only programs \
+                         with the key read them; Glance deprecates the option since 2024.2";
 /// The options that the image service has for every backend.
 const OF_EVERY_BACKEND: [&str; 2] = ["store_description", "weight"];
 /// The prefixes of the options of the other kinds of backends.

@@ -43,6 +43,8 @@ pub struct Plain {
     pub backends: BTreeMap<String, BTreeMap<String, Written>>,
     /// The options of backends that do not set their own.
     pub backend_defaults: BTreeMap<String, Written>,
+    /// The key that the image service encrypts locations with.
+    pub metadata_encryption_key: Option<Written>,
 }
 
 /// What is written about backends.

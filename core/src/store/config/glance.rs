@@ -19,7 +19,10 @@ pub(super) fn draft(config: &OsloConfig, errors: &mut Vec<ConfigError>) -> Draft
     } else {
         reader.several_backends(&enabled);
     }
+    let option = "metadata_encryption_key";
+    let key = config.raw("DEFAULT", option).map(|raw| reader.written("DEFAULT", option, raw));
     let Reader { mut draft, .. } = reader;
+    draft.plain.metadata_encryption_key = key;
     strays::warn(config, &mut draft);
     draft
 }

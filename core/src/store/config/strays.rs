@@ -93,8 +93,9 @@ pub(super) fn is_ours(name: &str) -> bool {
 }
 
 /// The options that are about all backends, and the section of each.
-const HOMES: [(&str, &str); 4] = [
+const HOMES: [(&str, &str); 5] = [
     ("enabled_backends", "DEFAULT"),
+    ("metadata_encryption_key", "DEFAULT"),
     ("default_backend", "glance_store"),
     ("default_store", "glance_store"),
     ("stores", "glance_store"),

@@ -4,6 +4,7 @@ use apus_core::store::config::Backend;
 use apus_core::store::{Migration, Refusal, S3Places, SwiftAuthorization, SwiftPlaces};
 
 use super::others;
+use super::stored::Stored;
 use crate::exit::Failure;
 use crate::settings::Sound;
 
@@ -20,7 +21,15 @@ pub(super) enum Verdict {
     /// Nothing: it belongs to a known store of another kind, and has no credentials.
     Other,
     /// Replace its URL and its `store`.
-    Changed { url: String, store: String, credentials_found: bool },
+    Changed {
+        url: String,
+        store: String,
+        credentials_found: bool,
+        /// Whether the URL is another one than before.
+        is_new_url: bool,
+        /// Whether the database has the URL encrypted.
+        is_encrypted: bool,
+    },
     /// Nothing: it keeps its credentials, which no configured ones replace.
     Kept(String),
     /// Refuse it, for this reason.
@@ -43,14 +52,15 @@ impl Places {
         Ok(Self { s3, swift })
     }
 
-    pub(super) fn judge(&self, url: &str, store: Option<&str>) -> Verdict {
+    pub(super) fn judge(&self, stored: &Stored, store: Option<&str>) -> Verdict {
+        let url = stored.url.expose();
         let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
         if is_one_of(scheme, &["s3", "s3+http", "s3+https"]) {
             return match self.s3.access(url, store) {
                 Ok(access) => {
                     let at = &access.location;
                     let place = format!("bucket {:?} at {}", at.bucket(), at.place());
-                    verdict(access.migration, access.credentials.is_some(), &place)
+                    verdict(access.migration, stored, access.credentials.is_some(), &place)
                 }
                 Err(refusal) => refused(&refusal),
             };
@@ -59,7 +69,7 @@ impl Places {
             return match self.swift.access(url, store, None) {
                 Ok(access) => {
                     let has_own = matches!(access.right, SwiftAuthorization::Own(_));
-                    verdict(access.migration, has_own, "the account of that user")
+                    verdict(access.migration, stored, has_own, "the account of that user")
                 }
                 Err(refusal) => refused(&refusal),
             };
@@ -71,10 +81,12 @@ impl Places {
     }
 }
 
-fn verdict(migration: Option<Migration>, has_own: bool, place: &str) -> Verdict {
+fn verdict(migration: Option<Migration>, stored: &Stored, has_own: bool, place: &str) -> Verdict {
     match migration {
         Some(Migration { url, store, credentials_found, .. }) => {
-            Verdict::Changed { url, store, credentials_found }
+            let is_new_url = url != stored.url.expose();
+            let is_encrypted = stored.is_encrypted;
+            Verdict::Changed { url, store, credentials_found, is_new_url, is_encrypted }
         }
         None if has_own => Verdict::Kept(format!(
             "the location keeps its credentials, because no configured backend replaces them: add \

@@ -18,6 +18,8 @@ pub(super) struct Summary {
     credentials: u64,
     /// Of these: only get the name of the backend.
     named: u64,
+    /// In plain text, although the image service encrypts locations.
+    pub(super) unencrypted: u64,
     /// Keep their credentials.
     pub(super) kept: Reasons,
     pub(super) refused: Reasons,
@@ -60,6 +62,7 @@ impl Summary {
             "changed_by_store": self.changed,
             "credentials_removed": self.credentials,
             "only_store_named": self.named,
+            "unencrypted": self.unencrypted,
             "kept": self.kept.all,
             "kept_by_reason": self.kept.by_reason,
             "refused": self.refused.all,
@@ -87,6 +90,14 @@ impl fmt::Display for Summary {
         )?;
         for (store, count) in &self.changed {
             writeln!(f, "{count:>19} in {store}")?;
+        }
+        if self.unencrypted > 0 {
+            writeln!(
+                f,
+                "{:>9} are in plain text: with metadata_encryption_key, the image service can't read \
+                 them",
+                self.unencrypted
+            )?;
         }
         writeln!(f, "{:>9} keep their credentials{}", self.kept.all, self.kept)?;
         write!(f, "{:>9} refused{}", self.refused.all, self.refused)

@@ -63,7 +63,7 @@ impl Verify {
 
 impl Verified {
     fn verify(&mut self, open: &Open) -> Result<(), Failure> {
-        let Verdict::Changed { url, store, credentials_found: true } = &self.verdict else {
+        let Verdict::Changed { url, store, credentials_found: true, .. } = &self.verdict else {
             return Ok(());
         };
         if self.is_deleted {
