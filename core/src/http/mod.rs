@@ -28,6 +28,8 @@ mod expect;
 mod expectation;
 mod frame;
 mod headers;
+#[cfg(feature = "swift")]
+pub(crate) mod json;
 mod needs;
 mod opened;
 mod pace;

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
 use crate::keystone::json::Node;
 
 /// The service catalogue of a cloud, as a token has it. "Authentication and token management",
@@ -77,63 +76,49 @@ impl Interface {
 }
 
 impl Catalogue {
-    /// Reads `token.catalog` of v3. Skips services without a type and endpoints of an unknown
-    /// interface.
-    pub(super) fn read_v3(token: &Node<'_>) -> Result<Option<Self>, Error> {
-        if token.member("catalog").is_none() {
-            return Ok(None);
-        }
-        let mut services = Vec::new();
-        for entry in token.objects("catalog")? {
-            let Some(service_type) = entry.text("type")? else { continue };
-            let mut endpoints = Vec::new();
-            for endpoint in entry.objects("endpoints")? {
-                let interface = endpoint.text("interface")?;
-                let Some(interface) = interface.as_deref().and_then(Interface::parse) else {
-                    continue;
-                };
-                endpoints.push(Endpoint {
-                    interface,
-                    region: region(&endpoint)?,
-                    url: url(&endpoint, "url")?,
-                });
-            }
-            services.push(CatalogueService { service_type, name: entry.text("name")?, endpoints });
-        }
-        Ok(Some(Self { services }))
+    /// Reads `token.catalog` of v3; `None` where the token has no catalogue. Skips services without a type and
+    /// endpoints of an unknown interface.
+    pub(super) fn read_v3(token: &Node<'_>) -> Option<Self> {
+        token.member("catalog")?;
+        let endpoint = |endpoint: Node<'_>| {
+            let interface = Interface::parse(&endpoint.text("interface")?)?;
+            Some(Endpoint { interface, region: region(&endpoint), url: url(&endpoint, "url") })
+        };
+        let service = |entry: Node<'_>| {
+            let endpoints = entry.objects("endpoints").into_iter().filter_map(endpoint).collect();
+            let service_type = entry.text("type")?;
+            Some(CatalogueService { service_type, name: entry.text("name"), endpoints })
+        };
+        let services = token.objects("catalog").into_iter().filter_map(service).collect();
+        Some(Self { services })
     }
 
     /// Reads `access.serviceCatalog` of v2.0, where an endpoint has a URL for each interface.
-    pub(super) fn read_v2(access: &Node<'_>) -> Result<Option<Self>, Error> {
-        if access.member("serviceCatalog").is_none() {
-            return Ok(None);
-        }
+    pub(super) fn read_v2(access: &Node<'_>) -> Option<Self> {
+        access.member("serviceCatalog")?;
         let mut services = Vec::new();
-        for entry in access.objects("serviceCatalog")? {
-            let Some(service_type) = entry.text("type")? else { continue };
+        for entry in access.objects("serviceCatalog") {
+            let Some(service_type) = entry.text("type") else { continue };
             let mut endpoints = Vec::new();
-            for endpoint in entry.objects("endpoints")? {
+            for endpoint in entry.objects("endpoints") {
                 for interface in [Interface::Public, Interface::Internal, Interface::Admin] {
-                    let url = url(&endpoint, interface.v2())?;
+                    let url = url(&endpoint, interface.v2());
                     if !url.is_empty() {
-                        endpoints.push(Endpoint { interface, region: region(&endpoint)?, url });
+                        endpoints.push(Endpoint { interface, region: region(&endpoint), url });
                     }
                 }
             }
-            services.push(CatalogueService { service_type, name: entry.text("name")?, endpoints });
+            services.push(CatalogueService { service_type, name: entry.text("name"), endpoints });
         }
-        Ok(Some(Self { services }))
+        Some(Self { services })
     }
 }
 
-fn region(endpoint: &Node<'_>) -> Result<Option<String>, Error> {
-    let id = endpoint.text("region_id")?.filter(|id| !id.is_empty());
-    match id {
-        Some(id) => Ok(Some(id)),
-        None => endpoint.text("region"),
-    }
+fn region(endpoint: &Node<'_>) -> Option<String> {
+    let id = endpoint.text("region_id").filter(|id| !id.is_empty());
+    id.or_else(|| endpoint.text("region"))
 }
 
-fn url(endpoint: &Node<'_>, name: &str) -> Result<String, Error> {
-    Ok(endpoint.text(name)?.unwrap_or_default())
+fn url(endpoint: &Node<'_>, name: &str) -> String {
+    endpoint.text(name).unwrap_or_default()
 }

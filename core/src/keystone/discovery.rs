@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::base_url::BaseUrl;
 use crate::error::Error;
-use crate::http::{Draft, Incoming, Reply};
+use crate::http::{Draft, Incoming, Reply, json};
 
 /// Returns the request for the versions.
 pub(super) fn draft(base: &BaseUrl) -> Result<Box<Draft>, Error> {
@@ -30,7 +30,7 @@ pub(super) fn draft(base: &BaseUrl) -> Result<Box<Draft>, Error> {
 pub(super) fn v3(base: &BaseUrl, reply: &Reply) -> Result<BaseUrl, Error> {
     let told = matches!(reply.status().as_u16(), 200 | 300) && reply.cut.is_none();
     let document = Some(&reply.body).filter(|_| told);
-    let document: Option<Value> = document.and_then(|body| serde_json::from_slice(body).ok());
+    let document: Option<Value> = document.and_then(|body| json::parse(body).ok());
     let versions = document.as_ref().map(versions).unwrap_or_default();
     if versions.is_empty() {
         return Ok(usual(base));

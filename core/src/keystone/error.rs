@@ -22,7 +22,7 @@ pub(super) fn success(reply: &Reply) -> Result<(), Error> {
 /// Returns the error of a response that is not a success, with what Keystone says about it, if
 /// anything: `{"error": {"code": 401, "title": "Unauthorized", "message": "…"}}`.
 pub(super) fn refusal(reply: &Reply) -> Error {
-    let document: Option<Value> = serde_json::from_slice(&reply.body).ok();
+    let document: Option<Value> = crate::http::json::parse(&reply.body).ok();
     let text = |name| Some(document.as_ref()?.get("error")?.get(name)?.as_str()?.to_owned());
     let location = reply.header(&LOCATION).filter(|_| reply.status().is_redirection());
     let location = location.map(shown);

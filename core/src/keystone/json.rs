@@ -1,5 +1,7 @@
-//! JSON: reads documents of any content, with errors that name the place, and writes those that
-//! hold secrets.
+//! JSON: reads documents of any content, and writes those that hold secrets.
+//!
+//! A required member that is missing or of another type is an error that names the place. Any other
+//! member of another type counts as missing: the rest is read.
 
 use std::borrow::Cow;
 
@@ -9,7 +11,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::http::Reply;
+use crate::http::{self, Reply};
 use crate::keystone::error;
 use crate::now::Timestamp;
 use crate::secret::Secret;
@@ -32,7 +34,7 @@ pub(super) fn answer<T>(
 
 /// Parses a document; the error calls it `what`.
 pub(super) fn parse(body: &[u8], what: &str) -> Result<Value, Error> {
-    serde_json::from_slice(body).map_err(|error| {
+    http::json::parse(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         Error::invalid_response(format!("{what} is not valid JSON: line {line}, column {column}"))
     })
@@ -54,7 +56,7 @@ impl<'a> Node<'a> {
         let value = value.ok_or_else(|| {
             Error::invalid_response(format!("Keystone's response has no list `{name}`"))
         })?;
-        Self { value, path: name.to_owned() }.elements()
+        Ok(Self { value, path: name.to_owned() }.elements())
     }
 
     /// Returns the member of this name; `None` where it is missing or null.
@@ -63,23 +65,30 @@ impl<'a> Node<'a> {
         Some(Self { value, path: format!("{}.{name}", self.path) })
     }
 
-    /// Returns the text of a member that may be missing.
-    pub(super) fn text(&self, name: &str) -> Result<Option<String>, Error> {
-        let Some(member) = self.member(name) else { return Ok(None) };
-        let text = member.value.as_str().ok_or_else(|| member.broken("is not a string"))?;
-        Ok(Some(text.to_owned()))
+    /// Returns the text of a member; `None` where it is missing or no text.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        Some(self.value.get(name)?.as_str()?.to_owned())
     }
 
     /// Returns the text of a required member.
     pub(super) fn required(&self, name: &str) -> Result<String, Error> {
-        self.text(name)?.ok_or_else(|| self.broken(&format!("has no `{name}`")))
+        match (self.member(name), self.text(name)) {
+            (_, Some(text)) => Ok(text),
+            (Some(member), None) => Err(member.broken("is not a string")),
+            (None, None) => Err(self.broken(&format!("has no `{name}`"))),
+        }
     }
 
-    /// Returns the date in a member that may be missing.
-    pub(super) fn date(&self, name: &str) -> Result<Option<Timestamp>, Error> {
-        let Some(text) = self.text(name)? else { return Ok(None) };
-        let date = Timestamp::parse_iso8601(&text);
-        date.map(Some).ok_or_else(|| self.broken(&format!("has an `{name}` that is not a date")))
+    /// Returns the date in a member; `None` where it is missing or no date.
+    pub(super) fn date(&self, name: &str) -> Option<Timestamp> {
+        Timestamp::parse_iso8601(&self.text(name)?)
+    }
+
+    /// Returns the date in a required member.
+    pub(super) fn required_date(&self, name: &str) -> Result<Timestamp, Error> {
+        self.required(name)?;
+        let broken = || self.broken(&format!("has an `{name}` that is not a date"));
+        self.date(name).ok_or_else(broken)
     }
 
     /// Returns a flag; false where it is missing or not a flag.
@@ -87,24 +96,21 @@ impl<'a> Node<'a> {
         self.value.get(name).and_then(Value::as_bool).unwrap_or_default()
     }
 
-    /// Returns a number that may be missing.
-    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, Error> {
-        let Some(member) = self.member(name) else { return Ok(None) };
-        member.value.as_u64().map(Some).ok_or_else(|| member.broken("is not a number"))
+    /// Returns a number; `None` where it is missing or no number.
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
+        self.value.get(name)?.as_u64()
     }
 
-    /// Returns the objects of the list in a member; empty where it is missing.
-    pub(super) fn objects(&self, name: &str) -> Result<Vec<Self>, Error> {
-        self.member(name).map_or(Ok(Vec::new()), |member| member.elements())
+    /// Returns the objects of the list in a member, other values skipped; empty where it is missing or
+    /// no list.
+    pub(super) fn objects(&self, name: &str) -> Vec<Self> {
+        self.member(name).map(|member| member.elements()).unwrap_or_default()
     }
 
-    fn elements(&self) -> Result<Vec<Self>, Error> {
-        let list = self.value.as_array().ok_or_else(|| self.broken("is not a list"))?;
-        let nodes = list.iter().enumerate().map(|(at, value)| {
-            let node = Self { value, path: format!("{}[{at}]", self.path) };
-            if value.is_object() { Ok(node) } else { Err(node.broken("is not an object")) }
-        });
-        nodes.collect()
+    fn elements(&self) -> Vec<Self> {
+        let list = self.value.as_array().into_iter().flatten().enumerate();
+        let objects = list.filter(|(_, value)| value.is_object());
+        objects.map(|(at, value)| Self { value, path: format!("{}[{at}]", self.path) }).collect()
     }
 
     /// Returns the texts of the list in a member, other values skipped; empty where it is missing.

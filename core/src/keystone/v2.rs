@@ -11,7 +11,6 @@ use crate::keystone::json::{self, Json, Node};
 use crate::keystone::scope::Scope;
 use crate::keystone::token::{Holder, Role, Token, TokenFacts};
 use crate::keystone::v3;
-use crate::now::Timestamp;
 use crate::secret::Secret;
 
 /// Returns the request for a token. `base` ends in `/v2.0`.
@@ -43,29 +42,19 @@ pub(super) fn token(reply: &Reply) -> Result<Token, Error> {
 
 fn read_token(access: &Node<'_>) -> Result<Token, Error> {
     let Some(token) = access.member("token") else { return Err(access.broken("has no `token`")) };
-    token.required("expires")?;
-    let issued_at = token.text("issued_at")?.and_then(|text| Timestamp::parse_iso8601(&text));
-    let holder = |node: Option<Node<'_>>| match node {
-        None => Ok(None),
-        Some(node) => {
-            let (id, name) = (node.required("id")?, node.text("name")?);
-            Ok::<_, Error>(Some(Holder { id, name, domain_id: None }))
-        }
+    let holder = |node: &Node<'_>| {
+        Some(Holder { id: node.text("id")?, name: node.text("name"), domain_id: None })
     };
     let user = access.member("user");
-    let mut roles = Vec::new();
-    for role in user.iter().map(|user| user.objects("roles")) {
-        for role in role? {
-            roles.push(Role { id: None, name: role.text("name")?.unwrap_or_default() });
-        }
-    }
+    let names = user.iter().flat_map(|user| user.objects("roles"));
+    let roles = names.filter_map(|role| Some(Role { id: None, name: role.text("name")? }));
     let facts = TokenFacts {
-        expires_at: token.date("expires")?,
-        issued_at,
-        user: holder(user)?,
-        project: holder(token.member("tenant"))?,
-        roles,
-        catalogue: Catalogue::read_v2(access)?,
+        expires_at: Some(token.required_date("expires")?),
+        issued_at: token.date("issued_at"),
+        user: user.as_ref().and_then(holder),
+        project: token.member("tenant").as_ref().and_then(holder),
+        roles: roles.collect(),
+        catalogue: Catalogue::read_v2(access),
         methods: vec!["password".to_owned()],
         ..TokenFacts::default()
     };

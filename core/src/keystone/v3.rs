@@ -57,50 +57,48 @@ pub(super) fn facts(reply: &Reply) -> Result<TokenFacts, Error> {
 }
 
 fn read_facts(token: &Node<'_>) -> Result<TokenFacts, Error> {
-    token.required("expires_at")?;
-    let trust = token.member("OS-TRUST:trust").map(|trust| {
-        let user = |name| match trust.member(name) {
-            Some(user) => user.text("id").map(Option::unwrap_or_default),
-            None => Ok(String::new()),
-        };
-        Ok::<_, Error>(TrustFacts {
-            id: trust.required("id")?,
-            trustor_user_id: user("trustor_user")?,
-            trustee_user_id: user("trustee_user")?,
-            impersonation: trust.flag("impersonation"),
-        })
-    });
     let credential = token.member("application_credential");
     Ok(TokenFacts {
-        expires_at: token.date("expires_at")?,
-        issued_at: token.date("issued_at")?,
+        expires_at: Some(token.required_date("expires_at")?),
+        issued_at: token.date("issued_at"),
         lifetime: None,
-        user: holder(token, "user")?,
-        project: holder(token, "project")?,
-        domain: holder(token, "domain")?,
+        user: holder(token, "user"),
+        project: holder(token, "project"),
+        domain: holder(token, "domain"),
         system: token.member("system").is_some(),
-        roles: roles(token)?,
-        catalogue: Catalogue::read_v3(token)?,
+        roles: roles(token),
+        catalogue: Catalogue::read_v3(token),
         storage_url: None,
-        trust: trust.transpose()?,
+        trust: token.member("OS-TRUST:trust").and_then(|trust| trust_facts(&trust)),
         methods: token.texts("methods"),
-        application_credential: credential.map(|it| it.text("id")).transpose()?.flatten(),
+        application_credential: credential.and_then(|it| it.text("id")),
     })
 }
 
-fn holder(token: &Node<'_>, name: &str) -> Result<Option<Holder>, Error> {
-    let Some(node) = token.member(name) else { return Ok(None) };
-    let domain = node.member("domain").map(|domain| domain.text("id")).transpose()?;
-    let (id, name) = (node.required("id")?, node.text("name")?);
-    Ok(Some(Holder { id, name, domain_id: domain.flatten() }))
+fn trust_facts(trust: &Node<'_>) -> Option<TrustFacts> {
+    let user = |name| trust.member(name).and_then(|user| user.text("id")).unwrap_or_default();
+    Some(TrustFacts {
+        id: trust.text("id")?,
+        trustor_user_id: user("trustor_user"),
+        trustee_user_id: user("trustee_user"),
+        impersonation: trust.flag("impersonation"),
+    })
 }
 
-/// Reads the roles of a token or of a trust.
-pub(super) fn roles(node: &Node<'_>) -> Result<Vec<Role>, Error> {
+/// Reads a user, project or domain. One without an id is left out.
+fn holder(token: &Node<'_>, name: &str) -> Option<Holder> {
+    let node = token.member(name)?;
+    let domain_id = node.member("domain").and_then(|domain| domain.text("id"));
+    Some(Holder { id: node.text("id")?, name: node.text("name"), domain_id })
+}
+
+/// Reads the roles of a token or of a trust. A role without id and name is left out.
+pub(super) fn roles(node: &Node<'_>) -> Vec<Role> {
     let role = |role: Node<'_>| {
-        Ok(Role { id: role.text("id")?, name: role.text("name")?.unwrap_or_default() })
+        let (id, name) = (role.text("id"), role.text("name"));
+        (id.is_some() || name.is_some()).then(|| Role { id, name: name.unwrap_or_default() })
     };
-    node.objects("roles")?.into_iter().map(role).collect()
+    node.objects("roles").into_iter().filter_map(role).collect()
 }
 
 fn identity_json(identity: &Identity) -> Result<Json<'_>, Error> {

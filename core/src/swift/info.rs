@@ -142,7 +142,7 @@ impl Info {
     ///
     /// It is not a JSON object.
     pub fn read(body: &[u8]) -> Result<Self, Error> {
-        let document: Value = serde_json::from_slice(body).map_err(|error| {
+        let document: Value = crate::http::json::parse(body).map_err(|error| {
             Error::invalid_response(format!("the response of /info is not valid JSON: {error}"))
         })?;
         let document = document

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
-use crate::http::{Draft, Incoming, Reply};
+use crate::http::{Draft, Incoming, Reply, json};
 use crate::now::Timestamp;
 use crate::swift::error;
 use crate::swift::request::{Members, Request};
@@ -74,8 +74,7 @@ pub(super) fn entries<T: DeserializeOwned>(reply: &Reply) -> Result<Vec<T>, Erro
         reply.proven().map_err(|error| error::named(error, reply))?;
         return Ok(Vec::new());
     }
-    let read = serde_json::from_slice(&reply.body);
-    read.or_else(|why| serde_json::from_slice(&with_whole_characters(&reply.body)).map_err(|_| why))
+    json::parse(&reply.body)
         .map_err(|why| error::misread(reply, format!("the listing is not valid JSON: {why}")))
 }
 
@@ -143,32 +142,6 @@ impl<'de> Deserialize<'de> for Moment {
         };
         found.map(Self).ok_or_else(|| serde::de::Error::custom("expected a time"))
     }
-}
-
-/// Replaces escapes of half a character (`\ud800` without its other half) by U+FFFD. Names of Swift
-/// may have them, and no text of Rust's can.
-fn with_whole_characters(body: &[u8]) -> Vec<u8> {
-    let half = |at: usize| {
-        let escape = body.get(at..at + 6)?;
-        let digits = std::str::from_utf8(escape.strip_prefix(b"\\u")?).ok()?;
-        u16::from_str_radix(digits, 16).ok()
-    };
-    let (mut out, mut at) = (Vec::with_capacity(body.len()), 0);
-    while let Some(byte) = body.get(at) {
-        let length = match (half(at), half(at + 6)) {
-            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 12,
-            (Some(0xD800..=0xDFFF), _) => {
-                out.extend(br"\ufffd");
-                at += 6;
-                continue;
-            }
-            _ if *byte == b'\\' => 2,
-            _ => 1,
-        };
-        out.extend(body.iter().skip(at).take(length));
-        at += length;
-    }
-    out
 }
 
 /// Integers below are exact in an `f64`.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::error::Error;
 use crate::escape;
-use crate::http::Reply;
+use crate::http::{Reply, json};
 use crate::now::Timestamp;
 use crate::swift::error;
 use crate::swift::types::ETag;
@@ -60,7 +60,7 @@ impl Report {
     pub(super) fn read(body: &[u8]) -> Option<Self> {
         let body = body.trim_ascii();
         if body.starts_with(b"{") {
-            let document: Value = serde_json::from_slice(body).ok()?;
+            let document: Value = json::parse(body).ok()?;
             return Self::of_json(document.as_object()?);
         }
         Self::of_text(std::str::from_utf8(body).ok()?)

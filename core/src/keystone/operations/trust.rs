@@ -194,13 +194,13 @@ fn one(reply: &Reply) -> Result<Trust, Error> {
 fn read_trust(trust: &Node<'_>) -> Result<Trust, Error> {
     Ok(Trust {
         id: trust.required("id")?,
-        trustor_user_id: trust.text("trustor_user_id")?.unwrap_or_default(),
-        trustee_user_id: trust.text("trustee_user_id")?.unwrap_or_default(),
-        project_id: trust.text("project_id")?,
+        trustor_user_id: trust.text("trustor_user_id").unwrap_or_default(),
+        trustee_user_id: trust.text("trustee_user_id").unwrap_or_default(),
+        project_id: trust.text("project_id"),
         impersonation: trust.flag("impersonation"),
-        roles: v3::roles(trust)?,
-        expires_at: trust.date("expires_at")?,
-        remaining_uses: trust.number("remaining_uses")?,
+        roles: v3::roles(trust),
+        expires_at: trust.date("expires_at"),
+        remaining_uses: trust.number("remaining_uses"),
     })
 }
 

@@ -160,12 +160,17 @@ impl Segment {
             None => None,
             Some(size) => {
                 let text = || size.as_str().and_then(|text| text.parse().ok());
-                Some(size.as_u64().or_else(text).ok_or("has a size that is not a number")?)
+                size.as_u64().or_else(text)
             }
         };
-        let range = match either("range", "range").and_then(Value::as_str) {
-            None | Some("") => None,
-            Some(text) => Some(range(text).ok_or("has an invalid range")?),
+        // With a range that can't be read, the length of the segment is not known.
+        let (range, size) = match either("range", "range") {
+            None => (None, size),
+            Some(Value::String(text)) if text.is_empty() => (None, size),
+            Some(text) => match text.as_str().and_then(range) {
+                Some(range) => (Some(range), size),
+                None => (None, None),
+            },
         };
         let text = |name: &str| entry.get(name).and_then(Value::as_str).map(str::to_owned);
         let modified = entry.get("last_modified").and_then(Value::as_str);
