@@ -3,6 +3,7 @@
 //! What a cloud leads to is compared with openstacksdk by the vectors of `clouds-yaml`.
 
 use apus_core::keystone::clouds::{Cloud, CloudAuth, Clouds};
+use apus_core::keystone::{Domain, Identity, Interface, Project, Scope, User};
 
 fn cloud(text: &str) -> Result<Cloud, String> {
     let text = format!("clouds:\n  prod: {text}\n");
@@ -97,4 +98,31 @@ fn an_auth_url_is_given_to_the_variables_cloud_alone_and_only_where_it_has_none(
     let own = [&user[..], &[("OS_AUTH_URL", "https://own/v3")]].concat();
     assert_eq!(auth_url(&given(&own).unwrap()), "https://own/v3");
     assert!(given(&[("OS_REGION_NAME", "r")]).is_err());
+}
+
+// As openstacksdk 4.22 reads them: the cloud of the variables begins with the defaults, and a profile
+// is below it.
+#[test]
+fn a_profile_changes_no_default_of_the_variables() {
+    let public = "public-clouds:\n  acme:\n    interface: internal\n    verify: false\n    cacert: /ca\n    \
+                  auth_type: v3token\n    auth: {auth_url: 'https://acme.example/v3', \
+                  user_domain_name: Default, project_domain_name: Default}\n";
+    let clouds = Clouds::parse(None, None, Some(("clouds-public.yaml", public))).unwrap();
+    let variables = [
+        ("OS_PROFILE", "acme"),
+        ("OS_USERNAME", "u"),
+        ("OS_PASSWORD", "p"),
+        ("OS_PROJECT_NAME", "x"),
+        ("OS_DOMAIN_ID", "d3"),
+    ];
+    let cloud = clouds.with_environment(variables).unwrap().cloud(None).unwrap();
+    assert_eq!(auth_url(&cloud), "https://acme.example/v3");
+    assert_eq!(cloud.endpoint.interfaces, [Interface::Public]);
+    assert_eq!((cloud.tls.insecure, cloud.tls.cacert.as_deref()), (false, None));
+    let CloudAuth::Login { identity, scope, .. } = &cloud.auth else { panic!("{cloud:?}") };
+    // The id of both has precedence over the names of the profile.
+    let d3 = || Domain::Id("d3".to_owned());
+    assert_eq!(*scope, Scope::Project(Project::named("x", d3())));
+    let Identity::Password { user, .. } = identity else { panic!("{identity:?}") };
+    assert_eq!(*user, User::named("u", d3()));
 }

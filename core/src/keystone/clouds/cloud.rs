@@ -263,21 +263,27 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns its own domain, or that given for both user and project, or the default one.
+    /// Returns its own domain or that given for both user and project, or else the default one. As in
+    /// openstacksdk, an id of these two has precedence over a name of them.
     fn domain_of(&self, whose: &str, kind: &str) -> Result<Option<Domain>, CloudsError> {
-        let mut from = vec![whose];
+        let mut given = vec![whose];
         if self.is_for_project()? {
-            from.push("domain");
+            given.push("domain");
         }
+        let mut default = Vec::new();
         if matches!(kind, "password" | "token") {
-            from.push("default_domain");
+            default.push("default_domain");
         }
-        for prefix in from {
-            if let Some(id) = self.0.plain(&format!("{prefix}_id"))? {
-                return Ok(Some(Domain::Id(id.to_owned())));
+        for prefixes in [given, default] {
+            for prefix in &prefixes {
+                if let Some(id) = self.0.plain(&format!("{prefix}_id"))? {
+                    return Ok(Some(Domain::Id(id.to_owned())));
+                }
             }
-            if let Some(name) = self.0.plain(&format!("{prefix}_name"))? {
-                return Ok(Some(Domain::Name(name.to_owned())));
+            for prefix in &prefixes {
+                if let Some(name) = self.0.plain(&format!("{prefix}_name"))? {
+                    return Ok(Some(Domain::Name(name.to_owned())));
+                }
             }
         }
         Ok(None)

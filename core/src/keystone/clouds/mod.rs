@@ -134,6 +134,20 @@ impl Clouds {
         // A region alone makes no cloud.
         if own.0.keys().any(|key| key != "region_name") {
             self.default.get_or_insert_with(|| name.clone());
+            // As in openstacksdk, this cloud states the defaults too: a profile does not change them.
+            let defaults = [
+                ("auth_type", Node::Text("password".into())),
+                ("interface", Node::Text("public".into())),
+                ("verify", Node::Text("true".into())),
+                ("cacert", Node::Null),
+                ("cert", Node::Null),
+                ("key", Node::Null),
+                ("api_timeout", Node::Null),
+            ];
+            let has_plugin = own.get("auth_plugin").is_some();
+            for (key, default) in defaults.into_iter().skip(usize::from(has_plugin)) {
+                own.0.entry(key.to_owned()).or_insert(default);
+            }
             self.clouds.insert(name.clone(), own);
             self.environment = Some(name);
         }
