@@ -5,8 +5,9 @@
 /// S3: operations, tasks, the service and its configuration.
 pub mod s3 {
     pub use crate::machine::{
-        Checkpoint, Checkpoints, DeleteManyOptions, DeletedMany, DownloadOptions, Downloaded,
-        PartLimits, ServerCopyOptions, UploadOptions, Uploaded,
+        Checkpoint, CheckpointChange, CheckpointChanges, CheckpointPart, Checkpoints,
+        DeleteManyOptions, DeletedMany, DownloadOptions, Downloaded, PartLimits, ServerCopyOptions,
+        UploadOptions, Uploaded,
     };
     pub use crate::s3::*;
     pub use crate::task::multipart::MultipartUpload;
@@ -17,8 +18,9 @@ pub mod s3 {
 #[cfg(feature = "swift")]
 pub mod swift {
     pub use crate::machine::{
-        Checkpoints, DownloadOptions, LargeObject, SegmentsIn, SwiftCheckpoint, SwiftDeleteOptions,
-        SwiftDeleted, SwiftDeletedMany, SwiftDownloaded, SwiftUploadOptions, SwiftUploaded,
+        CheckpointChanges, Checkpoints, DownloadOptions, LargeObject, SegmentsIn, SwiftCheckpoint,
+        SwiftCheckpointChange, SwiftCheckpointSegment, SwiftDeleteOptions, SwiftDeleted,
+        SwiftDeletedMany, SwiftDownloaded, SwiftUploadOptions, SwiftUploaded,
     };
     pub use crate::swift::*;
     pub use crate::task::swift::{Delete, DeleteMany, Download, Upload};

@@ -110,7 +110,8 @@ assert!(paths.path("backup/../../etc/passwd").is_err());
 //! upload is aborted, and the abort is checked. With
 //! [`OnFailure::Keep`](crate::contract::OnFailure::Keep) its parts stay, and a checkpoint (from
 //! `checkpoints()` of the upload task, taken before it runs) resumes it in this or in another
-//! process. `shutdown` of a client waits until everything that was dropped has been cleaned up.
+//! process. `latest` returns the whole checkpoint, and `since` what changed after a position: a
+//! file to which that is appended grows by one line a part. `shutdown` of a client waits until everything that was dropped has been cleaned up.
 //!
 //! # Checksums
 //!

@@ -44,10 +44,11 @@ pub use self::swift_delete::{
 #[cfg(feature = "swift")]
 pub use self::trust_scoped::{Delegation, TrustOutcome, TrustScoped, TrustUse};
 pub use self::upload::{
-    Checkpoint, Checkpoints, PartLimits, S3Upload, UploadOptions, UploadSource, Uploaded,
+    Checkpoint, CheckpointChange, CheckpointChanges, CheckpointPart, Checkpoints, PartLimits,
+    Resumable, S3Upload, UploadOptions, UploadSource, Uploaded,
 };
 #[cfg(feature = "swift")]
 pub use self::upload::{
-    LargeObject, SegmentsIn, SwiftCheckpoint, SwiftCheckpointSegment, SwiftUpload,
-    SwiftUploadOptions, SwiftUploaded,
+    LargeObject, SegmentsIn, SwiftCheckpoint, SwiftCheckpointChange, SwiftCheckpointSegment,
+    SwiftUpload, SwiftUploadOptions, SwiftUploaded,
 };

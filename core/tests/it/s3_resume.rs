@@ -6,7 +6,9 @@ use std::time::Duration;
 use apus_core::checksum::Algorithm;
 use apus_core::contract::OnFailure;
 use apus_core::error::ExchangeErrorKind;
-use apus_core::machine::{Checkpoint, PartLimits, S3Upload, UploadOptions, UploadSource, Uploaded};
+use apus_core::machine::{
+    Checkpoint, CheckpointChange, PartLimits, S3Upload, UploadOptions, UploadSource, Uploaded,
+};
 use apus_core::quirks::Provider;
 use apus_core::{Error, Kind};
 use http::request;
@@ -228,4 +230,70 @@ fn an_object_of_other_bytes_is_no_success_of_this_upload() {
         });
     let error = result.unwrap_err();
     assert_eq!(error.code(), Some("NoSuchUpload"), "{error}: {requests:?}");
+}
+
+/// An upload of so many parts, whose changes are appended to a file after each part, and how many
+/// bytes the file has then; and those of a file of whole checkpoints.
+fn appended(parts: usize) -> (usize, usize) {
+    let length = 8 * parts;
+    let source = UploadSource::Seekable(length as u64);
+    let limits = PartLimits { parts: 10_000, smallest: 1, ..PartLimits::default() };
+    let options = UploadOptions { limits, ..options(OnFailure::Keep) };
+    let machine = S3Upload::new("bucket", "key", source, options, service(|_| {}), 1).unwrap();
+    let checkpoints = machine.checkpoints();
+    let (mut position, mut file, mut appended, mut whole, mut looks) = (0, vec![], 0, 0, 0);
+    let mut look = || {
+        let news = checkpoints.since(position);
+        assert!(news.changes.len() <= 2, "what is new, and nothing else");
+        appended += news.changes.iter().map(|one| format!("{one:?}").len()).sum::<usize>();
+        position = news.position;
+        file.extend(news.changes);
+        assert_eq!(checkpoints.since(position).changes, []);
+        if looks % 16 == 0 {
+            assert_eq!(Checkpoint::replay(file.clone()), checkpoints.latest());
+        }
+        looks += 1;
+        whole += checkpoints.latest().map_or(0, |one| format!("{one:?}").len());
+    };
+    let run = Sim::new(machine).source(object(length)).run(|head, body| {
+        look();
+        match (head.method.as_str(), head.uri.query().unwrap_or_default()) {
+            ("POST", "uploads" | "uploads=") => Answer::new(200).body(
+                "<InitiateMultipartUploadResult><UploadId>id</UploadId>\
+                 </InitiateMultipartUploadResult>",
+            ),
+            ("POST", _) => Answer::new(200).body(
+                "<CompleteMultipartUploadResult><ETag>tag</ETag></CompleteMultipartUploadResult>",
+            ),
+            _ => stored(body),
+        }
+    });
+    run.result.unwrap();
+    look();
+    assert_eq!(file.len(), parts + 2, "it began, the parts, it ended");
+    assert_eq!(file.last(), Some(&CheckpointChange::Ended));
+    assert_eq!(Checkpoint::replay(file), None);
+    (appended, whole)
+}
+
+#[test]
+fn a_checkpoint_that_is_stored_after_each_part_takes_as_many_bytes_as_it_has_parts() {
+    let ((few, few_whole), (many, whole)) = (appended(64), appended(640));
+    assert!(many < 11 * few, "{few} bytes of 64 parts, {many} of 640");
+    assert!(whole > 80 * few_whole, "whole checkpoints are a square: {few_whole}, {whole}");
+}
+
+/// A view that was never looked at before an upload was resumed has all of it in one change.
+#[test]
+fn whoever_looks_late_receives_the_whole_checkpoint_once() {
+    let begun = checkpoint();
+    let source = UploadSource::Seekable(LENGTH as u64);
+    let options = options(OnFailure::Keep);
+    let machine = S3Upload::resume(begun.clone(), source, options, service(|_| {}), 2).unwrap();
+    let view = machine.checkpoints();
+    let news = view.since(0);
+    assert_eq!(news.changes, [CheckpointChange::Begun(Box::new(begun))]);
+    assert_eq!(view.since(news.position).changes, []);
+    // A position of another upload: nothing is new before it.
+    assert_eq!(view.since(u64::MAX).changes, []);
 }

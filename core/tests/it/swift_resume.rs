@@ -3,11 +3,12 @@
 
 use apus_core::contract::OnFailure;
 use apus_core::machine::{
-    LargeObject, SwiftCheckpoint, SwiftUpload, SwiftUploadOptions, SwiftUploaded, UploadSource,
+    Auth, LargeObject, SwiftCheckpoint, SwiftCheckpointChange, SwiftUpload, SwiftUploadOptions,
+    SwiftUploaded, UploadSource,
 };
 use apus_core::{Error, Kind};
 
-use crate::swift_store::{Fault, World, object, service};
+use crate::swift_store::{Fault, Tokens, World, object, pump, service};
 
 fn options() -> SwiftUploadOptions {
     SwiftUploadOptions {
@@ -175,4 +176,40 @@ fn a_resumed_upload_has_its_checkpoint_from_the_start() {
     let (_, checkpoint) = made(LargeObject::Static, SOURCE);
     let resumed = SwiftUpload::resume(checkpoint.clone(), SOURCE, options(), service(), 8);
     assert_eq!(resumed.unwrap().checkpoint(), Some(checkpoint));
+}
+
+/// What is appended to a file after each request is the checkpoint.
+#[test]
+fn the_changes_of_a_checkpoint_make_the_same_checkpoint() {
+    for kind in BOTH {
+        let lost = [("PUT c/o", 1, Fault::AnswerLost), ("HEAD c/o", 2, Fault::Lost)];
+        let mut world = World::new(object(3000));
+        for (what, nth, fault) in lost {
+            world = world.fault_from(what, nth, fault);
+        }
+        let keep = OnFailure::Keep;
+        let options =
+            SwiftUploadOptions { large_object: Some(kind), on_failure: keep, ..options() };
+        let machine = SwiftUpload::new("c", "o", SOURCE, options, service(), 7).unwrap();
+        let checkpoints = machine.checkpoints();
+        let early = checkpoints.since(0);
+        assert_eq!((early.changes.len(), early.position), (0, 0));
+        let mut pump = pump(machine, Auth::new(Tokens::default()));
+        let mut file = Vec::new();
+        let mut position = 0;
+        let mut sent = 0;
+        let look = || {
+            let news = checkpoints.since(position);
+            position = news.position;
+            for change in news.changes {
+                let text = serde_json::to_string(&change).unwrap();
+                sent += usize::from(matches!(change, SwiftCheckpointChange::Sent(_)));
+                file.push(serde_json::from_str(&text).unwrap());
+            }
+            assert_eq!(SwiftCheckpoint::replay(file.clone()), checkpoints.latest());
+        };
+        world.drive_with(&mut pump, look).unwrap_err();
+        assert_eq!(sent, 2, "what began the checkpoint has the first");
+        assert_eq!(file.last(), Some(&SwiftCheckpointChange::ManifestSent(true)));
+    }
 }

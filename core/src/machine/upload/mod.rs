@@ -45,13 +45,15 @@ mod source;
 mod swift;
 mod tag;
 
-pub use self::checkpoint::{Checkpoint, CheckpointPart, Checkpoints};
+pub use self::checkpoint::{
+    Checkpoint, CheckpointChange, CheckpointChanges, CheckpointPart, Checkpoints, Resumable,
+};
 pub use self::multipart::Uploaded;
 pub use self::plan::PartLimits;
 pub use self::s3::{S3Upload, UploadOptions};
 pub use self::source::UploadSource;
 #[cfg(feature = "swift")]
 pub use self::swift::{
-    LargeObject, SegmentsIn, SwiftCheckpoint, SwiftCheckpointSegment, SwiftUpload,
-    SwiftUploadOptions, SwiftUploaded,
+    LargeObject, SegmentsIn, SwiftCheckpoint, SwiftCheckpointChange, SwiftCheckpointSegment,
+    SwiftUpload, SwiftUploadOptions, SwiftUploaded,
 };

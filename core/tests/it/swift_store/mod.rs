@@ -137,13 +137,24 @@ impl World {
     }
 
     pub(crate) fn drive<M: Machine>(&mut self, pump: &mut Pump<M>) -> Result<M::Output, Error> {
+        self.drive_with(pump, || ())
+    }
+
+    /// Drives a machine, and calls `each` after each of its turns.
+    pub(crate) fn drive_with<M: Machine>(
+        &mut self,
+        pump: &mut Pump<M>,
+        mut each: impl FnMut(),
+    ) -> Result<M::Output, Error> {
         let mut flying: Vec<(Duration, Exchange, Outcome)> = Vec::new();
         let mut launched = 0u32;
         for _ in 0..1_000_000 {
             if let Some((_, on_failure)) = self.cancel_at.take_if(|(at, _)| launched >= *at) {
                 pump.cancel(self.now, on_failure);
             }
-            let wait = match pump.turn(self.now) {
+            let turn = pump.turn(self.now);
+            each();
+            let wait = match turn {
                 Turn::Launch(mut exchange) => {
                     launched += 1;
                     let outcome = self.perform(&mut exchange);

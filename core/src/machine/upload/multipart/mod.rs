@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 pub(in crate::machine) use self::job::Job;
 use self::part::{Part, full_object};
-use super::checkpoint::{Checkpoint, CheckpointPart};
+use super::checkpoint::{Checkpoint, CheckpointPart, Entry};
 use super::flight::{Bounds, Event, PartsInFlight, StoredPart};
 use super::plan::Plan;
 use crate::checksum::{Declared, Value};
@@ -270,7 +270,7 @@ impl Multipart {
     fn note(&self, number: u32) {
         if let Some(part) = self.flight.stored.get(&number) {
             let part = part.into();
-            self.job.checkpoints.note(|checkpoint| {
+            self.job.checkpoints.note(Entry::Stored(number), |checkpoint| {
                 checkpoint.parts.insert(number, part);
             });
         }

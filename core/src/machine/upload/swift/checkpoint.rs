@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::large_object::LargeObject;
 use super::layout::Layout;
 use crate::http::ETag;
+use crate::machine::upload::checkpoint::{Entry, Resumable};
 use crate::machine::upload::plan::Plan;
 use crate::now::Timestamp;
 use crate::swift::Prefix;
@@ -49,6 +50,22 @@ pub struct SwiftCheckpointSegment {
     pub size: u64,
 }
 
+/// One change of a [`SwiftCheckpoint`]: plain data, to be appended to a file.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
+pub enum SwiftCheckpointChange {
+    /// The upload can be resumed from this checkpoint. It replaces all earlier changes.
+    Begun(Box<SwiftCheckpoint>),
+    /// This segment was sent: the server may have it.
+    Sent(u32),
+    /// The server has acknowledged this segment.
+    Segment(u32, SwiftCheckpointSegment),
+    /// Whether the manifest was sent and not refused.
+    ManifestSent(bool),
+    /// The upload is complete or removed, and can't be resumed.
+    Ended,
+}
+
 impl SwiftCheckpoint {
     /// Returns the size of the source in bytes, if it is known.
     pub fn length(&self) -> Option<u64> {
@@ -67,5 +84,56 @@ impl SwiftCheckpoint {
 
     pub(super) fn expires(&self) -> Option<Timestamp> {
         self.delete_at.map(Timestamp::from_unix)
+    }
+    /// Returns the checkpoint after these changes, which
+    /// [`Checkpoints::since`](crate::machine::Checkpoints::since) returned; `None` if they begin
+    /// none, or end it.
+    pub fn replay(changes: impl IntoIterator<Item = SwiftCheckpointChange>) -> Option<Self> {
+        let mut checkpoint = None;
+        for change in changes {
+            match (change, &mut checkpoint) {
+                (SwiftCheckpointChange::Begun(begun), _) => checkpoint = Some(*begun),
+                (SwiftCheckpointChange::Ended, _) => checkpoint = None,
+                (_, None) => {}
+                (SwiftCheckpointChange::Sent(number), Some(checkpoint)) => {
+                    checkpoint.sent.insert(number);
+                }
+                (SwiftCheckpointChange::Segment(number, segment), Some(checkpoint)) => {
+                    checkpoint.store(number, segment);
+                }
+                (SwiftCheckpointChange::ManifestSent(sent), Some(checkpoint)) => {
+                    checkpoint.manifest_sent = sent;
+                }
+            }
+        }
+        checkpoint
+    }
+
+    pub(super) fn store(&mut self, number: u32, segment: SwiftCheckpointSegment) {
+        self.sent.remove(&number);
+        self.segments.insert(number, segment);
+    }
+}
+
+impl Resumable for SwiftCheckpoint {
+    type Change = SwiftCheckpointChange;
+
+    fn change(&self, entry: &Entry) -> Option<SwiftCheckpointChange> {
+        match entry {
+            Entry::Sent(number) => Some(SwiftCheckpointChange::Sent(*number)),
+            Entry::Stored(number) => {
+                let segment = self.segments.get(number)?.clone();
+                Some(SwiftCheckpointChange::Segment(*number, segment))
+            }
+            Entry::Manifest(sent) => Some(SwiftCheckpointChange::ManifestSent(*sent)),
+        }
+    }
+
+    fn begun(self) -> SwiftCheckpointChange {
+        SwiftCheckpointChange::Begun(Box::new(self))
+    }
+
+    fn ended() -> SwiftCheckpointChange {
+        SwiftCheckpointChange::Ended
     }
 }

@@ -14,6 +14,7 @@ use super::sweep::Sweep;
 use crate::contract::OnFailure;
 use crate::error::{Error, Kind, Leftover};
 use crate::http::ETag;
+use crate::machine::upload::checkpoint::Entry;
 use crate::machine::upload::flight::{StoredPart, WATCHES};
 use crate::now::{Now, Wait, WaitReason};
 use crate::swift::{
@@ -192,7 +193,9 @@ impl Segmented {
             self.name_all();
         } else {
             let before = self.manifest_sent;
-            self.job.checkpoints.note(|checkpoint| checkpoint.manifest_sent = before);
+            self.job.checkpoints.note(Entry::Manifest(before), |checkpoint| {
+                checkpoint.manifest_sent = before;
+            });
             self.phase = self.cleanup();
         }
     }

@@ -35,7 +35,7 @@ mod sweep;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-pub use self::checkpoint::{SwiftCheckpoint, SwiftCheckpointSegment};
+pub use self::checkpoint::{SwiftCheckpoint, SwiftCheckpointChange, SwiftCheckpointSegment};
 use self::job::Job;
 pub use self::large_object::{LargeObject, SegmentsIn};
 pub use self::options::{SwiftUploadOptions, SwiftUploaded};

@@ -44,6 +44,7 @@ use crate::machine::Call;
 use crate::machine::compose::{nest, seed};
 use crate::machine::segments::Listed;
 use crate::machine::upload::UploadSource;
+use crate::machine::upload::checkpoint::Entry;
 use crate::machine::upload::flight::{Bounds, Event, PartsInFlight, StoredPart};
 use crate::machine::upload::plan::Plan;
 use crate::now::{Now, Timestamp, Wait};
@@ -216,7 +217,9 @@ impl Segmented {
     pub(super) fn go(&mut self, phase: Phase) {
         if self.failure.is_none() && matches!(phase, Phase::Manifest(_)) {
             // The next process must know that the object may exist.
-            self.job.checkpoints.note(|checkpoint| checkpoint.manifest_sent = true);
+            self.job.checkpoints.note(Entry::Manifest(true), |checkpoint| {
+                checkpoint.manifest_sent = true;
+            });
         }
         self.phase = if self.failure.is_some() { self.cleanup() } else { phase };
     }
@@ -318,9 +321,8 @@ impl Segmented {
     /// Adds a stored segment to the checkpoint.
     fn note(&self, number: u32) {
         if let Some(part) = self.flight.stored.get(&number) {
-            self.job.checkpoints.note(|checkpoint| {
-                checkpoint.sent.remove(&number);
-                checkpoint.segments.insert(number, part.into());
+            self.job.checkpoints.note(Entry::Stored(number), |checkpoint| {
+                checkpoint.store(number, part.into());
             });
         }
     }
@@ -394,7 +396,7 @@ impl Machine for Segmented {
                 Phase::Segments => match self.flight.poll(now) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Event::Room(number, range)) => {
-                        self.job.checkpoints.note(|checkpoint| {
+                        self.job.checkpoints.note(Entry::Sent(number), |checkpoint| {
                             checkpoint.sent.insert(number);
                         });
                         self.flight.launch(number, self.segment(number, range));
