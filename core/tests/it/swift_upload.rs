@@ -494,3 +494,35 @@ fn digests_are_told_of_what_goes_in_one_request() {
         assert!(done.digests.contains(&value), "{algorithm:?}");
     }
 }
+
+/// The limits that a cluster says it has.
+fn limited(world: &mut World, segments: u64, manifest: u64) {
+    world.store.info = Some(json!({
+        "swift": {"max_file_size": 5u64 << 30},
+        "slo": {"max_manifest_segments": segments, "max_manifest_size": manifest}
+    }));
+}
+
+#[test]
+fn there_are_as_many_segments_as_were_asked_for_if_the_manifest_holds_them() {
+    let mut world = World::new(object(8000 * 64));
+    limited(&mut world, 10_000, 32 << 20);
+    let done = upload(&mut world, SwiftUploadOptions { segment_size: 64, ..options() });
+    assert_eq!(done.segments, 8000);
+    stored(&world);
+}
+
+/// A manifest that is too large would be refused after all segments were sent.
+#[test]
+fn no_manifest_is_larger_than_the_server_accepts() {
+    for name in ["o".to_owned(), "\"\\".repeat(250), "\u{1}\u{7f}é".repeat(150)] {
+        let mut world = World::new(object(3 << 20));
+        limited(&mut world, 10_000, 8000);
+        let source = UploadSource::Seekable(3 << 20);
+        let options = SwiftUploadOptions { segment_size: 1 << 10, ..options() };
+        let upload = SwiftUpload::new("c", &name, source, options, service(), 7).unwrap();
+        let done = world.run(upload).unwrap();
+        assert_eq!(done.segments, 3, "of a MiB each");
+        assert!(world.store.read("c", &name).unwrap() == world.source);
+    }
+}

@@ -271,7 +271,10 @@ impl Store {
         let entries: Vec<Value> = serde_json::from_slice(body).unwrap();
         let most =
             self.info.as_ref().and_then(|info| info["slo"]["max_manifest_segments"].as_u64());
-        if entries.len() as u64 > most.unwrap_or(1000) {
+        let largest = self.info.as_ref().and_then(|info| info["slo"]["max_manifest_size"].as_u64());
+        if entries.len() as u64 > most.unwrap_or(1000)
+            || body.len() as u64 > largest.unwrap_or(8 << 20)
+        {
             return plain(413);
         }
         let (mut slo, mut errors) = (Vec::new(), Vec::new());

@@ -56,6 +56,11 @@ pub(super) fn belongs(object: &str, name: &str) -> bool {
         .any(|stem| name.strip_prefix(*stem).is_some_and(|rest| rest.starts_with(['/', '-'])))
 }
 
+/// Returns a name that is as long as the longest of an upload's segments.
+pub(super) fn longest_name(object: &str, id: &str) -> String {
+    format!("{}{id}/{}/{}/{}", all_of(object), u64::MAX, u64::MAX, u32::MAX)
+}
+
 /// Returns the beginning of the names of all segments of an object that this library stores.
 pub(super) fn all_of(object: &str) -> String {
     format!("{}/", stem(object))
@@ -125,6 +130,7 @@ mod tests {
             prop_assert!(name.len() <= 1024 && !name.starts_with('/'));
             prop_assert_eq!(layout.number(&name), Some(number));
             prop_assert!(belongs(&object, &name));
+            prop_assert!(name.len() <= longest_name(&object, &"i".repeat(64)).len());
         }
     }
 }

@@ -76,8 +76,9 @@ impl LargeObject {
         if info.is_some_and(Info::has_slo) { Self::Static } else { Self::Dynamic }
     }
 
-    /// Returns the limits of segments, as far as the server says.
-    pub(super) fn limits(self, info: Option<&Info>) -> PartLimits {
+    /// Returns the limits of segments, as far as the server says. An entry of a static manifest has
+    /// at most `entry` bytes.
+    pub(super) fn limits(self, info: Option<&Info>, entry: u64) -> PartLimits {
         let swift = info.map(|info| &info.swift);
         let slo = info.and_then(|info| info.slo).unwrap_or_default();
         let listing = swift.and_then(|swift| swift.container_listing_limit).unwrap_or(LISTING);
@@ -85,7 +86,8 @@ impl LargeObject {
         let (parts, smallest) = match self {
             Self::Static => {
                 let by_count = slo.max_manifest_segments.unwrap_or(SEGMENTS);
-                let by_size = slo.max_manifest_size.unwrap_or(MANIFEST) / ENTRY;
+                let room = slo.max_manifest_size.unwrap_or(MANIFEST).saturating_sub(BRACKETS);
+                let by_size = room / entry.max(1);
                 (by_count.min(by_size), slo.min_segment_size.unwrap_or(1))
             }
             // For more than a page, the server does not return the object's size.
@@ -97,13 +99,22 @@ impl LargeObject {
     }
 }
 
+/// Returns the maximum size in bytes of a manifest's entry for a segment of at most this name, as
+/// JSON writes it.
+pub(super) fn entry_size(container: &str, longest_name: &str) -> u64 {
+    let path = serde_json::Value::from(format!("/{container}/{longest_name}")).to_string();
+    FIELDS.saturating_add(u64::try_from(path.len()).unwrap_or(u64::MAX))
+}
+
 /// `max_manifest_segments` where the server does not say.
 const SEGMENTS: u64 = 1000;
 /// `max_manifest_size` where the server does not say, in bytes.
 const MANIFEST: u64 = 8 << 20;
-/// The maximum size of an entry of a manifest in bytes: a path of 1,280 bytes, each of which JSON
-/// may escape with six, and the other fields.
-const ENTRY: u64 = 1280 * 6 + 128;
+/// The size of a manifest without entries, in bytes.
+const BRACKETS: u64 = 2;
+/// The maximum size of an entry without its path, in bytes: the names of the fields, an ETag of at
+/// most 64 bytes, a size of at most 20 digits, and a comma.
+const FIELDS: u64 = 128;
 /// `container_listing_limit` where the server does not say.
 const LISTING: u64 = 10_000;
 /// The maximum size of one request in bytes.

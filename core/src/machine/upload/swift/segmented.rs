@@ -30,8 +30,8 @@ use super::checkpoint::{SwiftCheckpoint, SwiftCheckpointSegment};
 use super::earlier::Earlier;
 use super::job::Job;
 use super::large_object::{LargeObject, SegmentsIn};
-use super::layout::Layout;
-use super::manifest::Manifest;
+use super::layout::{Layout, longest_name};
+use super::manifest::{Manifest, entry_size};
 use super::options::SwiftUploaded;
 use super::part::Part;
 use super::replaced::Replaced;
@@ -539,7 +539,10 @@ fn divide(
     info: Option<&Info>,
 ) -> Result<Plan, Error> {
     let options = &job.options;
-    let limits = options.limits.unwrap_or_else(|| large_object.limits(info));
+    let limits = options.limits.unwrap_or_else(|| {
+        let name = longest_name(&job.object, &job.id());
+        large_object.limits(info, entry_size(&job.segments_in(), &name))
+    });
     // A segment size below the server's minimum is raised rather than refused.
     let segment_size = options.segment_size.max(limits.smallest);
     Plan::of(source, segment_size, options.memory, &limits)
