@@ -16,11 +16,12 @@ use apus_host::tls::Tls;
 use ureq::Agent;
 use ureq::config::{Config, ConfigBuilder};
 use ureq::typestate::AgentScope;
-use ureq::unversioned::transport::{Connector, TcpConnector};
+use ureq::unversioned::transport::Connector;
 
 use crate::connecting::Connecting;
 use crate::proxy::{ProxyRoutes, Through, Toward};
 use crate::substitute::Substitute;
+use crate::tcp::Tcp;
 #[cfg(feature = "tls")]
 use crate::tls_stream::Secure;
 
@@ -299,7 +300,7 @@ pub(crate) struct Connections {
 
 impl Connections {
     fn agent(&self, config: Config) -> Agent {
-        let connector = ().chain(TcpConnector::default()).chain(Through(Arc::clone(&self.gates)));
+        let connector = ().chain(Tcp).chain(Through(Arc::clone(&self.gates)));
         #[cfg(feature = "tls")]
         let connector = connector.chain(Secure(self.tls.clone()));
         let connector = Connecting(connector.chain(Substitute));

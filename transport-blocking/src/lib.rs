@@ -169,6 +169,7 @@
 mod answer;
 mod body_reader;
 mod body_writer;
+mod buffers;
 mod builder;
 mod cancel;
 mod client;
@@ -189,6 +190,7 @@ mod spool;
 #[cfg(feature = "store")]
 mod stores;
 mod substitute;
+mod tcp;
 #[cfg(feature = "tls")]
 mod tls_stream;
 

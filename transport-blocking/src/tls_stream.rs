@@ -13,9 +13,10 @@ use rustls_pki_types::ServerName;
 use ureq::Error;
 use ureq::unversioned::transport::time::Instant;
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
+    Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport,
 };
 
+use crate::buffers::Elastic;
 use crate::proxy::{left, remaining};
 
 /// Does the TLS handshake with the endpoint of a connection, if the URI's scheme is https.
@@ -50,8 +51,8 @@ impl<T: Transport> Connector<T> for Secure {
         session.complete_io(&mut wire)?;
         let (input, output) =
             (details.config.input_buffer_size(), details.config.output_buffer_size());
-        let buffers = LazyBuffers::new(input, readable(output));
-        Ok(Some(Either::B(Secured { session, wire, buffers })))
+        let buffers = Elastic::new(input, readable(output));
+        Ok(Some(Either::B(Secured { session, wire, buffers, waiting: false })))
     }
 }
 
@@ -75,7 +76,9 @@ const OVERHEAD: usize = 32;
 pub(crate) struct Secured<T> {
     session: ClientConnection,
     wire: Wire<T>,
-    buffers: LazyBuffers,
+    buffers: Elastic,
+    /// Whether bytes were awaited after the last that were sent.
+    waiting: bool,
 }
 
 impl<T: Transport> Transport for Secured<T> {
@@ -85,6 +88,9 @@ impl<T: Transport> Transport for Secured<T> {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         self.wire.restart(timeout);
+        if std::mem::take(&mut self.waiting) {
+            self.buffers.begins();
+        }
         let output = self.buffers.output().get(..amount).unwrap_or_default();
         // Each record is copied into the transport's buffer at once: if all were encrypted first,
         // none would be in a processor cache any more.
@@ -94,11 +100,16 @@ impl<T: Transport> Transport for Secured<T> {
                 self.session.write_tls(&mut self.wire)?;
             }
         }
-        Ok(self.wire.flush()?)
+        self.wire.flush()?;
+        self.buffers.sent(amount);
+        Ok(())
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         self.wire.restart(timeout);
+        if !std::mem::replace(&mut self.waiting, true) {
+            self.buffers.waits();
+        }
         let room = self.buffers.input_append_buf();
         let read = Stream::new(&mut self.session, &mut self.wire).read(room)?;
         self.buffers.input_appended(read);
@@ -226,7 +237,7 @@ mod tests {
     /// Records what it is told to send, and responds nothing.
     #[derive(Debug)]
     struct Listener {
-        buffers: LazyBuffers,
+        buffers: Elastic,
         heard: Vec<Vec<u8>>,
     }
 
@@ -237,6 +248,7 @@ mod tests {
 
         fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
             self.heard.push(self.buffers.output()[..amount].to_vec());
+            self.buffers.sent(amount);
             Ok(())
         }
 
@@ -251,7 +263,7 @@ mod tests {
 
     fn wire() -> Wire<Listener> {
         Wire {
-            transport: Listener { buffers: LazyBuffers::new(8, 8), heard: Vec::new() },
+            transport: Listener { buffers: Elastic::new(8, 8), heard: Vec::new() },
             clock: Arc::new(|| Instant::NotHappening),
             timeout: NextTimeout::default(),
             since: Instant::NotHappening,
@@ -307,11 +319,25 @@ mod tests {
     fn a_full_buffer_leaves_in_one_go() {
         let room = 128 << 10;
         let (session, mut server) = acquainted();
-        let listener = Listener { buffers: LazyBuffers::new(room, room), heard: Vec::new() };
+        let listener = Listener { buffers: Elastic::new(room, room), heard: Vec::new() };
         let wire = Wire { transport: listener, ..wire() };
-        let buffers = LazyBuffers::new(room, readable(room));
-        let mut secured = Secured { session, wire, buffers };
+        let buffers = Elastic::new(room, readable(room));
+        let mut secured = Secured { session, wire, buffers, waiting: false };
+        // Buffers that large bodies have passed.
+        for _ in 0..6 {
+            let whole = secured.buffers().output().len();
+            secured.transmit_output(whole, NextTimeout::default()).unwrap();
+        }
+        for sent in secured.wire.transport.heard.drain(..) {
+            let mut sent = sent.as_slice();
+            while !sent.is_empty() {
+                server.read_tls(&mut sent).unwrap();
+                server.process_new_packets().unwrap();
+                let _ = server.reader().read_to_end(&mut Vec::new());
+            }
+        }
         let whole = secured.buffers().output().len();
+        assert_eq!(whole, readable(room));
         secured.buffers().output().fill(7);
         secured.transmit_output(whole, NextTimeout::default()).unwrap();
         let [sent] = secured.wire.transport.heard.as_slice() else { panic!("in more than one") };

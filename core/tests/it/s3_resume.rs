@@ -285,7 +285,7 @@ fn a_checkpoint_that_is_stored_after_each_part_takes_as_many_bytes_as_it_has_par
 
 /// A view that was never looked at before an upload was resumed has all of it in one change.
 #[test]
-fn whoever_looks_late_receives_the_whole_checkpoint_once() {
+fn a_late_look_receives_the_whole_checkpoint_once() {
     let begun = checkpoint();
     let source = UploadSource::Seekable(LENGTH as u64);
     let options = options(OnFailure::Keep);
