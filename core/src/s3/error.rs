@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use http::header::HeaderName;
+use http::header::{ETAG, HeaderName};
 
 use crate::error::{Error, Kind};
 use crate::http::Reply;
@@ -63,7 +63,8 @@ pub(super) fn accepted(reply: &Reply) -> Result<(), Error> {
 /// document, which a closed connection leaves.
 ///
 /// Some servers use another root name than `root` (`CompleteMultipartUploadResponse`). A document
-/// with another root is accepted if it has one of these `members`.
+/// with another root is accepted if it has one of these `members`. The list of a bucket is refused
+/// where another document was requested: the server ignored the subresource in the query.
 pub(super) fn document<'a>(
     reply: &'a Reply,
     root: &str,
@@ -75,11 +76,56 @@ pub(super) fn document<'a>(
     if let Some(error) = error_in(&document) {
         return Err(named(of_document(reply, Some(error)), reply));
     }
+    if is_other_list(&document, root) {
+        return Err(ignored(reply, "the server returned the list of the bucket"));
+    }
     let has_member = document.root().elements().any(|member| members.contains(&member.name()));
     if !has_member {
         document.root_named(root).map_err(broken)?;
     }
     Ok(document)
+}
+
+/// Returns the XML document of a subresource of an object, as [`document`] does. A server that ignores
+/// the subresource returns the object itself, whose response has an ETag header: it is refused.
+pub(super) fn subresource<'a>(
+    reply: &'a Reply,
+    root: &str,
+    members: &[&str],
+) -> Result<Document<'a>, Error> {
+    document(reply, root, members).map_err(|error| {
+        let is_object = reply.status().is_success() && reply.header(&ETAG).is_some();
+        if is_object && error.kind() == Kind::InvalidResponse {
+            ignored(reply, "the server returned the object itself")
+        } else {
+            error
+        }
+    })
+}
+
+/// Checks that a response without a fixed form is not the list of the bucket.
+pub(super) fn no_list(reply: &Reply) -> Result<(), Error> {
+    match Document::parse(&reply.body) {
+        Ok(document) if is_other_list(&document, "") => {
+            Err(ignored(reply, "the server returned the list of the bucket"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns whether a document is the list of a bucket, in place of one with this root. Google lists
+/// versions under that root too, each as a `Version`.
+fn is_other_list(document: &Document<'_>, root: &str) -> bool {
+    const LIST: &str = "ListBucketResult";
+    let lists_versions =
+        || root == "ListVersionsResult" && document.root().child("Contents").is_none();
+    document.root().name() == LIST && root != LIST && !lists_versions()
+}
+
+/// Returns the error of a server that ignored the subresource in the query.
+fn ignored(reply: &Reply, returned: &'static str) -> Error {
+    let error = Error::new(Kind::Refused, returned);
+    named(error.with_hint("the server does not support this operation"), reply)
 }
 
 /// Returns the error that a failed response describes.

@@ -276,6 +276,62 @@ fn small_documents() {
     assert!(error.to_string().contains("InitiateMultipartUploadResult/UploadId"), "{error}");
 }
 
+/// s3rver 3.7.1 responds so to GetBucketVersioning: it ignores `versioning`.
+#[test]
+fn the_list_of_a_bucket_is_no_response_to_another_operation() {
+    let list = "<ListBucketResult><IsTruncated>false</IsTruncated><MaxKeys>1000</MaxKeys>\
+                <Name>b</Name><Prefix/><Contents><Key>k</Key><Size>1</Size></Contents>\
+                </ListBucketResult>";
+    let errors = [
+        parse(&GetBucketVersioning::new("b"), list).err(),
+        parse(&GetBucketLocation::new("b"), list).err(),
+        parse(&GetBucketLifecycleConfiguration::new("b"), list).err(),
+        parse(&GetBucketCors::new("b"), list).err(),
+        parse(&GetBucketTagging::new("b"), list).err(),
+        parse(&GetBucketPolicy::new("b"), list).err(),
+        parse(&ListMultipartUploads::new("b"), list).err(),
+        parse(&ListObjectVersions::new("b"), list).err(),
+    ];
+    for (number, error) in errors.into_iter().enumerate() {
+        let error = error.unwrap_or_else(|| panic!("{number} was accepted"));
+        assert_eq!(error.kind(), Kind::Refused, "{error}");
+        assert_eq!(error.hint(), Some("the server does not support this operation"));
+    }
+    let empty =
+        "<ListBucketResult><IsTruncated>false</IsTruncated><Name>b</Name></ListBucketResult>";
+    parse(&ListMultipartUploads::new("b"), empty).unwrap_err();
+
+    // "Listing objects", XML API reference of Google: versions are under the same root.
+    let versions = "<ListBucketResult><Name>b</Name><IsTruncated>false</IsTruncated>\
+                    <Version><Key>k</Key><VersionId>1</VersionId></Version></ListBucketResult>";
+    let versions = parse(&ListObjectVersions::new("b"), versions).unwrap().versions;
+    assert_eq!(versions[0].version_id.as_deref(), Some("1"));
+    assert!(parse(&ListObjectVersions::new("b"), empty).unwrap().versions.is_empty());
+}
+
+/// moto 5.2.5 responds so to GetObjectRetention: it ignores `retention`.
+#[test]
+fn an_object_is_no_response_to_an_operation_on_its_subresource() {
+    for body in ["x", "", "<svg/>"] {
+        let object = reply(200, &[("etag", "\"9dd4e461268c8034f5c8564e155c67a6\"")], body);
+        let errors = [
+            GetObjectRetention::new("b", "k").parse(&service(), &object).err(),
+            GetObjectLegalHold::new("b", "k").parse(&service(), &object).err(),
+            GetObjectTagging::new("b", "k").parse(&service(), &object).err(),
+            ListParts::new("b", "k", "id").parse(&service(), &object).err(),
+        ];
+        for (number, error) in errors.into_iter().enumerate() {
+            let error = error.unwrap_or_else(|| panic!("{number} was accepted"));
+            assert_eq!(error.kind(), Kind::Refused, "{error}");
+            assert!(error.to_string().contains("returned the object itself"), "{error}");
+        }
+        // A document that was cut short is not one.
+        let cut = reply(200, &[], "<Retention><Mode>");
+        let error = GetObjectRetention::new("b", "k").parse(&service(), &cut).unwrap_err();
+        assert_eq!(error.kind(), Kind::InvalidResponse);
+    }
+}
+
 #[test]
 fn heads_without_a_body() {
     let headers = [("x-amz-bucket-region", "us-west-2"), ("x-amz-access-point-alias", "false")];

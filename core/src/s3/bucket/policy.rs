@@ -14,6 +14,7 @@ operation! {
 
 fn read(reply: &Reply) -> Result<String, Error> {
     error::accepted(reply)?;
+    error::no_list(reply)?;
     reply.proven().map_err(|error| error::named(error, reply))?;
     let policy = std::str::from_utf8(&reply.body).map_err(|_| {
         Error::invalid_response("the policy is not UTF-8").with_status(reply.status())

@@ -104,8 +104,11 @@ impl Operation for ListParts {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<ListPartsOutput, Error> {
-        let document =
-            error::document(reply, "ListPartsResult", &["UploadId", "Part", "PartNumberMarker"])?;
+        let document = error::subresource(
+            reply,
+            "ListPartsResult",
+            &["UploadId", "Part", "PartNumberMarker"],
+        )?;
         let root = document.root();
         let head = Headers(&reply.head.headers);
         Ok(ListPartsOutput {

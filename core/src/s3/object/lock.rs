@@ -36,7 +36,7 @@ impl Operation for GetObjectRetention {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Retention, Error> {
-        let document = error::document(reply, "Retention", &["Mode", "RetainUntilDate"])?;
+        let document = error::subresource(reply, "Retention", &["Mode", "RetainUntilDate"])?;
         let root = document.root();
         let retain_until = root.optional_timestamp("RetainUntilDate");
         Ok(Retention { mode: text(root, "Mode"), retain_until })
@@ -107,7 +107,7 @@ impl Operation for GetObjectLegalHold {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Option<String>, Error> {
-        let document = error::document(reply, "LegalHold", &["Status"])?;
+        let document = error::subresource(reply, "LegalHold", &["Status"])?;
         Ok(text(document.root(), "Status"))
     }
 }

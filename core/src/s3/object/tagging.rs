@@ -33,7 +33,7 @@ impl Operation for GetObjectTagging {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<GetObjectTaggingOutput, Error> {
-        let tags = Tags::of_document(&error::document(reply, "Tagging", &["TagSet"])?)?;
+        let tags = Tags::of_document(&error::subresource(reply, "Tagging", &["TagSet"])?)?;
         Ok(GetObjectTaggingOutput { tags, version_id: version_id(reply) })
     }
 }
