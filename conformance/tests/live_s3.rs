@@ -21,7 +21,7 @@ use apus_core::s3::{GetObject, PutObject};
 
 use self::live::cases::transfers::upload;
 use self::live::cases::{
-    bodies, buckets, identity, lists, objects, parts, payload, transfers, versions,
+    bodies, buckets, identity, keys, lists, objects, parts, payload, transfers, versions,
 };
 use self::live::site::Site;
 use self::live::stage::{Setting, Stage};
@@ -41,40 +41,45 @@ fn objects() {
 }
 
 #[test]
-fn object_versions() {
-    run("versions", "3. Versions", DEFAULT, versions::CASES);
+fn object_keys() {
+    run("keys", "3. Keys", DEFAULT, keys::CASES);
+}
+
+#[test]
+fn object_versions_and_locks() {
+    run("versions", "4. Versions and locks", DEFAULT, versions::CASES);
 }
 
 #[test]
 fn object_lists() {
-    run("lists", "4. Lists", DEFAULT, lists::CASES);
+    run("lists", "5. Lists", DEFAULT, lists::CASES);
 }
 
 #[test]
 fn multipart_uploads_operation_by_operation() {
-    run("parts", "5. Multipart uploads, operation by operation", DEFAULT, parts::CASES);
+    run("parts", "6. Multipart uploads, operation by operation", DEFAULT, parts::CASES);
 }
 
 #[test]
 fn transfers_by_machines() {
-    run("transfers", "6. Machines", DEFAULT, transfers::CASES);
+    run("transfers", "7. Machines", DEFAULT, transfers::CASES);
 }
 
 #[test]
 fn keys_clocks_urls_and_forms() {
-    run("identity", "7. Keys, clocks, URLs and forms", DEFAULT, identity::CASES);
+    run("identity", "8. Identities, clocks, URLs and forms", DEFAULT, identity::CASES);
 }
 
 #[test]
 fn bodies_under_every_setting() {
-    run("bodies", "8. Bodies under every setting", bodies::SETTINGS, bodies::CASES);
+    run("bodies", "9. Bodies under every setting", bodies::SETTINGS, bodies::CASES);
 }
 
 /// boto3 since 1.36 frames every body over https with a trailer and `Transfer-Encoding: chunked`,
 /// and Ceph 16.2 answers 411 MissingContentLength. Here nothing is set but the mode.
 #[test]
 fn the_upload_that_boto3_loses_with_missing_content_length_succeeds_in_every_mode() {
-    let Some(site) = Site::from_environment("missing_content_length") else { return };
+    let Some(site) = Site::ceph("missing_content_length") else { return };
     for place in places(DEFAULT).filter(|place| place.https) {
         let stage = Stage::open(&site, place, "411");
         let bytes = payload((5 << 20) + 1000);

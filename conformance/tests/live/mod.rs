@@ -23,13 +23,20 @@ use self::stage::{Mode, Place, Setting, Stage};
 use self::store::Transport;
 use self::table::{Section, verdict};
 
+/// The verdict of a success.
+pub const OK: &str = "ok";
+
 /// Something that is done in a bucket.
 pub struct Case {
     pub name: &'static str,
     /// Panics where something came out wrong; an error is what the server, or the core, refused.
     pub check: fn(&Stage<'_>) -> Result<(), Error>,
-    /// What it is refused with at this place.
+    /// What every server has to do: `ok`, or the verdict of its refusal.
+    pub due: &'static str,
+    /// What Ceph refuses it with at this place.
     pub refused: fn(&Place) -> Option<Refusal>,
+    /// How many accounts it is about.
+    pub accounts: usize,
 }
 
 /// A refusal as it has to be: status and code, and the part of the hint that names what helps.
@@ -42,16 +49,35 @@ pub struct Refusal {
 impl Case {
     /// It succeeds everywhere.
     pub const fn ok(name: &'static str, check: fn(&Stage<'_>) -> Result<(), Error>) -> Self {
-        Self { name, check, refused: |_| None }
+        Self { name, check, due: OK, refused: |_| None, accounts: 1 }
     }
 
-    /// It is refused at some places.
+    /// Every server has to refuse it so.
+    pub const fn denied(
+        name: &'static str,
+        check: fn(&Stage<'_>) -> Result<(), Error>,
+        verdict: &'static str,
+    ) -> Self {
+        Self { due: verdict, ..Self::ok(name, check) }
+    }
+
+    /// It is about two accounts.
+    pub const fn of_two(self) -> Self {
+        Self { accounts: 2, ..self }
+    }
+
+    /// Ceph refuses it at some places.
     pub const fn or(self, refused: fn(&Place) -> Option<Refusal>) -> Self {
         Self { refused, ..self }
     }
 }
 
 impl Refusal {
+    /// What a case is due to be refused with everywhere.
+    fn due(case: &Case) -> Option<Self> {
+        (case.due != OK).then_some(Self { verdict: case.due, hint: "" })
+    }
+
     /// Refused so, without a hint.
     pub const fn plain(verdict: &'static str) -> Option<Self> {
         Some(Self { verdict, hint: "" })
@@ -65,7 +91,7 @@ impl Refusal {
 
 /// Runs every case at every place; `test` is the short name that buckets have.
 pub fn run(test: &str, title: &'static str, settings: &'static [Setting], cases: &[Case]) {
-    let Some(site) = Site::from_environment(test) else { return };
+    let Some(site) = Site::ceph(test) else { return };
     let mut section = Section::default();
     let mut wrong = Vec::new();
     for place in places(settings) {
@@ -82,7 +108,9 @@ pub fn run(test: &str, title: &'static str, settings: &'static [Setting], cases:
             match catch_unwind(AssertUnwindSafe(|| (case.check)(&stage))) {
                 Ok(result) => {
                     section.record(case.name, &place, &result);
-                    if let Err(told) = compare(&result, (case.refused)(&place)) {
+                    if let Err(told) =
+                        compare(&result, (case.refused)(&place).or(Refusal::due(case)))
+                    {
                         wrong.push(format!("{at}: {told}"));
                     }
                 }
@@ -125,7 +153,7 @@ fn compare(result: &Result<(), Error>, expected: Option<Refusal>) -> Result<(), 
     }
 }
 
-fn told_by(panic: &(dyn std::any::Any + Send)) -> String {
+pub fn told_by(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }

@@ -6,13 +6,15 @@ use apus_core::credentials::Credentials;
 use apus_core::machine::Auth;
 use apus_core::sign::Keys;
 
-/// Where the server is, and two accounts on it.
+/// Where the server is, and the accounts on it.
 pub struct Site {
     pub http: String,
     pub https: String,
     pub ca: Vec<u8>,
     pub first: Account,
-    pub second: Account,
+    second: Option<Account>,
+    /// What GetBucketLocation responds with to a bucket that was created without a constraint.
+    pub location: &'static str,
 }
 
 /// An account's keys.
@@ -22,37 +24,59 @@ pub struct Account {
 }
 
 impl Site {
-    /// Returns `None`, and prints a line to stderr, where the environment names no server.
-    pub fn from_environment(test: &str) -> Option<Self> {
-        match Self::read() {
-            Ok(site) => Some(site),
-            Err(missing) => {
-                eprintln!(
-                    "{test}: not run, {missing} is not set: conformance/live/ceph starts a server, \
-                     and tells its settings"
-                );
-                None
-            }
-        }
+    /// Ceph's gateway, with two accounts. Returns `None`, and prints a line to stderr, where the
+    /// environment names none.
+    pub fn ceph(test: &str) -> Option<Self> {
+        let read = || {
+            let second = Some(Account::read("S3", "_2")?);
+            Ok(Self { second, location: "default", ..Self::read("S3")? })
+        };
+        Self::or_not_run(read(), test, "ceph")
     }
 
-    fn read() -> Result<Self, String> {
-        let ca = variable("APUS_LIVE_S3_CA")?;
-        Ok(Self {
-            http: variable("APUS_LIVE_S3_HTTP")?,
-            https: variable("APUS_LIVE_S3_HTTPS")?,
-            ca: std::fs::read(&ca).unwrap_or_else(|error| panic!("{ca}: {error}")),
-            first: Account::read("")?,
-            second: Account::read("_2")?,
+    /// A server of `conformance/live`, with one account.
+    pub fn named(server: &str) -> Option<Self> {
+        Self::or_not_run(Self::read(&server.to_uppercase()), server, server)
+    }
+
+    /// A server with one account.
+    pub fn of_one(http: String, https: String, ca: Vec<u8>, first: Account) -> Self {
+        Self { http, https, ca, first, second: None, location: "" }
+    }
+
+    /// The second account, of a server that has one.
+    pub fn second(&self) -> &Account {
+        self.second.as_ref().expect("the server has two accounts")
+    }
+
+    pub fn accounts(&self) -> usize {
+        1 + usize::from(self.second.is_some())
+    }
+
+    fn read(server: &str) -> Result<Self, String> {
+        let ca = variable(&format!("APUS_LIVE_{server}_CA"))?;
+        let ca = std::fs::read(&ca).unwrap_or_else(|error| panic!("{ca}: {error}"));
+        let http = variable(&format!("APUS_LIVE_{server}_HTTP"))?;
+        let https = variable(&format!("APUS_LIVE_{server}_HTTPS"))?;
+        Ok(Self::of_one(http, https, ca, Account::read(server, "")?))
+    }
+
+    fn or_not_run(read: Result<Self, String>, test: &str, script: &str) -> Option<Self> {
+        read.inspect_err(|missing| {
+            eprintln!(
+                "{test}: not run, {missing} is not set: conformance/live/{script} starts a server, \
+                 and tells its settings"
+            );
         })
+        .ok()
     }
 }
 
 impl Account {
-    fn read(suffix: &str) -> Result<Self, String> {
+    fn read(server: &str, suffix: &str) -> Result<Self, String> {
         Ok(Self {
-            access_key: variable(&format!("APUS_LIVE_S3_ACCESS_KEY{suffix}"))?,
-            secret_key: variable(&format!("APUS_LIVE_S3_SECRET_KEY{suffix}"))?,
+            access_key: variable(&format!("APUS_LIVE_{server}_ACCESS_KEY{suffix}"))?,
+            secret_key: variable(&format!("APUS_LIVE_{server}_SECRET_KEY{suffix}"))?,
         })
     }
 

@@ -6,7 +6,8 @@ use apus_core::contract::Operation;
 use apus_core::machine::{Auth, DeleteManyOptions, S3DeleteMany};
 use apus_core::s3::{
     AbortMultipartUpload, BaseUrl, Config, CreateBucket, DeleteBucket, EndpointConfig, HeadBucket,
-    ListMultipartUploads, ListObjectVersions, ObjectIdentifier, PayloadSigning, Service,
+    ListMultipartUploads, ListObjectVersions, ListObjectsV2, MultipartUpload, ObjectIdentifier,
+    PayloadSigning, Service,
 };
 
 use super::site::Site;
@@ -134,7 +135,7 @@ impl<'a> Stage<'a> {
     /// Asserts that no multipart upload is open, empties the bucket and removes it.
     pub fn close(mut self) {
         self.closed = true;
-        let open = self.call(ListMultipartUploads::new(&self.bucket)).unwrap().uploads;
+        let open = self.open_uploads().unwrap();
         self.sweep().unwrap();
         let gone = self.call(HeadBucket::new(&self.bucket)).unwrap_err();
         assert!(gone.is_not_found(), "{gone}");
@@ -143,36 +144,68 @@ impl<'a> Stage<'a> {
 
     fn sweep(&self) -> Result<(), Error> {
         let bucket = &self.bucket;
-        for open in self.call(ListMultipartUploads::new(bucket))?.uploads {
+        for open in self.open_uploads()? {
             self.call(AbortMultipartUpload::new(bucket, open.key, open.upload_id))?;
         }
         let mut list = Some(ListObjectVersions::new(bucket));
         while let Some(page) = list {
-            let answer = self.call(page.clone())?;
+            let answer = match self.call(page.clone()) {
+                Err(error) if unsupported(&error) => {
+                    self.sweep_objects()?;
+                    break;
+                }
+                answer => answer?,
+            };
             let versions = answer
                 .versions
                 .iter()
                 .map(|version| (version.object.key.clone(), version.version_id.clone()));
             let markers = answer.delete_markers.iter();
             let markers = markers.map(|marker| (marker.key.clone(), marker.version_id.clone()));
-            let all: Vec<_> = versions
-                .chain(markers)
-                .map(|(key, version_id)| ObjectIdentifier {
-                    version_id,
-                    ..ObjectIdentifier::new(key)
-                })
-                .collect();
-            let options = DeleteManyOptions {
-                bypass_governance_retention: Some(true),
-                ..DeleteManyOptions::default()
-            };
-            let service = self.store.service().clone();
-            let many = self.store.run(S3DeleteMany::new(bucket, all, service, options, 1))?;
-            assert_eq!(many.errors, [], "could not be deleted");
+            let all = versions.chain(markers).map(|(key, version_id)| ObjectIdentifier {
+                version_id,
+                ..ObjectIdentifier::new(key)
+            });
+            self.delete(all.collect())?;
             list = page.next(&answer)?;
         }
         self.call(DeleteBucket::new(bucket))
     }
+
+    /// Where the server lists no versions.
+    fn sweep_objects(&self) -> Result<(), Error> {
+        loop {
+            let list = self.call(ListObjectsV2::new(&self.bucket))?;
+            if list.contents.is_empty() {
+                return Ok(());
+            }
+            let all = list.contents.into_iter().map(|entry| ObjectIdentifier::new(entry.key));
+            self.delete(all.collect())?;
+        }
+    }
+
+    fn delete(&self, all: Vec<ObjectIdentifier>) -> Result<(), Error> {
+        let options = DeleteManyOptions {
+            bypass_governance_retention: Some(true),
+            ..DeleteManyOptions::default()
+        };
+        let service = self.store.service().clone();
+        let many = self.store.run(S3DeleteMany::new(&self.bucket, all, service, options, 1))?;
+        assert_eq!(many.errors, [], "could not be deleted");
+        Ok(())
+    }
+
+    /// The multipart uploads that are open, of a server that lists them.
+    fn open_uploads(&self) -> Result<Vec<MultipartUpload>, Error> {
+        match self.call(ListMultipartUploads::new(&self.bucket)) {
+            Err(error) if unsupported(&error) => Ok(Vec::new()),
+            listed => Ok(listed?.uploads),
+        }
+    }
+}
+
+fn unsupported(error: &Error) -> bool {
+    error.status().is_some_and(|status| matches!(status.as_u16(), 405 | 501))
 }
 
 impl Drop for Stage<'_> {

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use apus_core::{Error, Kind};
 
+use super::OK;
 use super::stage::{Mode, Place};
 use super::store::Transport;
 
@@ -36,7 +37,7 @@ impl Section {
             self.rows.len() - 1
         });
         let verdict = match result {
-            Ok(()) => "ok".to_owned(),
+            Ok(()) => OK.to_owned(),
             Err(error) => {
                 let verdict = verdict(error);
                 self.refusals.entry(verdict.clone()).or_insert_with(|| wording(error));

@@ -16,22 +16,22 @@ use apus_core::{Error, Now};
 use http::Method;
 
 use super::payload;
+use crate::live::Case;
 use crate::live::stage::Stage;
-use crate::live::{Case, Refusal};
 
 pub const CASES: &[Case] = &[
-    Case::ok("wrong secret key", wrong_secret).or(|_| Refusal::plain("403 SignatureDoesNotMatch")),
-    Case::ok("unknown access key", unknown_key).or(|_| Refusal::plain("403 InvalidAccessKeyId")),
-    Case::ok("somebody else's bucket", foreign).or(|_| Refusal::plain("403 AccessDenied")),
-    Case::ok("no keys", anonymous).or(|_| Refusal::plain("403 AccessDenied")),
-    Case::ok("HeadBucket under a wrong key", wrong_secret_head)
-        .or(|_| Refusal::plain("403, Refused")),
+    Case::denied("wrong secret key", wrong_secret, "403 SignatureDoesNotMatch"),
+    Case::denied("unknown access key", unknown_key, "403 InvalidAccessKeyId"),
+    Case::denied("somebody else's bucket", foreign, "403 AccessDenied").of_two(),
+    Case::denied("no keys", anonymous, "403 AccessDenied"),
+    Case::denied("HeadBucket under a wrong key", wrong_secret_head, "403, Refused"),
     Case::ok("a clock that is 20 minutes slow", slow_clock),
     Case::ok("a clock that is 20 minutes fast", fast_clock),
     Case::ok("presigned GET", presigned_get),
     Case::ok("presigned PUT", presigned_put),
     Case::ok("presigned GET that expired", presigned_expired),
     Case::ok("POST form", post_form),
+    Case::ok("POST form, a file that its policy excludes", post_too_long),
 ];
 
 fn as_keys(stage: &Stage<'_>, keys: Keys) -> Result<(), Error> {
@@ -48,7 +48,7 @@ fn unknown_key(stage: &Stage<'_>) -> Result<(), Error> {
 }
 
 fn foreign(stage: &Stage<'_>) -> Result<(), Error> {
-    as_keys(stage, stage.site.second.keys())
+    as_keys(stage, stage.site.second().keys())
 }
 
 fn anonymous(stage: &Stage<'_>) -> Result<(), Error> {
@@ -120,6 +120,21 @@ fn presigned_expired(stage: &Stage<'_>) -> Result<(), Error> {
 }
 
 fn post_form(stage: &Stage<'_>) -> Result<(), Error> {
+    let reply = post(stage, "from a browser")?;
+    assert!(reply.status().is_success(), "{} {}", reply.status(), told(&reply));
+    let answer = stage.call(GetObject::new(&stage.bucket, "form/a.txt"))?;
+    assert_eq!(answer.body, "from a browser");
+    Ok(())
+}
+
+fn post_too_long(stage: &Stage<'_>) -> Result<(), Error> {
+    let reply = post(stage, &"too long ".repeat(200))?;
+    assert_eq!(reply.status(), 400, "{}", told(&reply));
+    Ok(())
+}
+
+/// Sends a form with a file, as a browser does.
+fn post(stage: &Stage<'_>, text: &str) -> Result<Reply, Error> {
     let hour = Duration::from_secs(3600);
     let policy = PostPolicy::new(&stage.bucket, "form/${filename}", hour)
         .condition(Condition::ContentLengthRange(0, 1000))
@@ -128,30 +143,21 @@ fn post_form(stage: &Stage<'_>) -> Result<(), Error> {
     let credentials = Credentials::new(stage.site.first.keys());
     let signing = credentials.signing_at("us-east-1", apus_blocking::now())?;
     let fields = policy.sign(&signing)?.fields;
-    let post = |text: &str| {
-        let mut body = String::new();
-        for (name, value) in &fields {
-            body += &format!(
-                "--apus\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-            );
-        }
+    let mut body = String::new();
+    for (name, value) in &fields {
         body += &format!(
-            "--apus\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\
-             Content-Type: text/plain\r\n\r\n{text}\r\n--apus--\r\n"
+            "--apus\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
         );
-        let endpoint = stage.store.service().endpoint(Some(&stage.bucket)).unwrap();
-        let mut draft = Draft::new("form", Method::POST, endpoint.url().parse().unwrap());
-        draft.header(http::header::CONTENT_TYPE, "multipart/form-data; boundary=apus").unwrap();
-        draft.body = Body::Bytes(body.into());
-        stage.store.send(draft)
-    };
-    let reply = post("from a browser");
-    assert!(reply.status().is_success(), "{} {}", reply.status(), told(&reply));
-    let answer = stage.call(GetObject::new(&stage.bucket, "form/a.txt"))?;
-    assert_eq!(answer.body, "from a browser");
-    let reply = post(&"too long ".repeat(200));
-    assert_eq!(reply.status(), 400, "{}", told(&reply));
-    Ok(())
+    }
+    body += &format!(
+        "--apus\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\
+         Content-Type: text/plain\r\n\r\n{text}\r\n--apus--\r\n"
+    );
+    let endpoint = stage.store.service().endpoint(Some(&stage.bucket)).unwrap();
+    let mut draft = Draft::new("form", Method::POST, endpoint.url().parse().unwrap());
+    draft.header(http::header::CONTENT_TYPE, "multipart/form-data; boundary=apus").unwrap();
+    draft.body = Body::Bytes(body.into());
+    Ok(stage.store.send(draft))
 }
 
 fn presign<O>(stage: &Stage<'_>, operation: &O, now: Now) -> Result<Presigned, Error>

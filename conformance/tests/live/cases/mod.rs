@@ -7,6 +7,7 @@ use apus_core::Error;
 pub mod bodies;
 pub mod buckets;
 pub mod identity;
+pub mod keys;
 pub mod lists;
 pub mod objects;
 pub mod parts;

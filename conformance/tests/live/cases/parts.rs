@@ -3,8 +3,8 @@
 use apus_core::Error;
 use apus_core::s3::{
     AbortMultipartUpload, CompleteMultipartUpload, CompletedPart, CopySource,
-    CreateMultipartUpload, GetObject, ListMultipartUploads, ListParts, PutObject, UploadPart,
-    UploadPartCopy,
+    CreateMultipartUpload, GetObject, HeadObject, ListMultipartUploads, ListParts, PutObject,
+    UploadPart, UploadPartCopy,
 };
 
 use super::payload;
@@ -12,10 +12,10 @@ use crate::live::Case;
 use crate::live::stage::Stage;
 
 pub const CASES: &[Case] = &[
-    Case::ok(
-        "CreateMultipartUpload, UploadPart, ListParts, ListMultipartUploads, CompleteMultipartUpload",
-        upload,
-    ),
+    Case::ok("CreateMultipartUpload, UploadPart, CompleteMultipartUpload", upload),
+    Case::ok("the ETag of an object in parts", etag),
+    Case::ok("ListParts", list_parts),
+    Case::ok("ListMultipartUploads", list_uploads),
     Case::ok("AbortMultipartUpload", abort),
     Case::ok("UploadPartCopy", copy),
 ];
@@ -27,15 +27,42 @@ fn create(stage: &Stage<'_>, key: &str) -> Result<String, Error> {
     Ok(stage.call(CreateMultipartUpload::new(&stage.bucket, key))?.upload_id)
 }
 
-fn upload(stage: &Stage<'_>) -> Result<(), Error> {
-    let (bucket, key) = (&stage.bucket, "parts/ü +");
-    let bytes = payload(PART + 1000);
+/// Uploads the parts, and returns the id of the upload with them.
+fn begin(
+    stage: &Stage<'_>,
+    key: &str,
+    bytes: &[u8],
+) -> Result<(String, Vec<CompletedPart>), Error> {
     let id = create(stage, key)?;
     let mut parts = Vec::new();
     for (number, piece) in (1..).zip(bytes.chunks(PART)) {
-        let stored = stage.call(UploadPart::new(bucket, key, &id, number, piece.to_vec()))?;
-        parts.push(CompletedPart::new(number, stored.etag));
+        let part = UploadPart::new(&stage.bucket, key, &id, number, piece.to_vec());
+        parts.push(CompletedPart::new(number, stage.call(part)?.etag));
     }
+    Ok((id, parts))
+}
+
+fn upload(stage: &Stage<'_>) -> Result<(), Error> {
+    let (bucket, key) = (&stage.bucket, "parts/ü +");
+    let bytes = payload(PART + 1000);
+    let (id, parts) = begin(stage, key, &bytes)?;
+    stage.call(CompleteMultipartUpload::new(bucket, key, &id, parts))?;
+    assert!(stage.call(GetObject::new(bucket, key))?.body == bytes);
+    Ok(())
+}
+
+fn etag(stage: &Stage<'_>) -> Result<(), Error> {
+    let (bucket, key) = (&stage.bucket, "parts/etag");
+    let (id, parts) = begin(stage, key, &payload(PART + 1000))?;
+    stage.call(CompleteMultipartUpload::new(bucket, key, &id, parts))?;
+    let etag = stage.call(HeadObject::new(bucket, key))?.etag;
+    assert!(etag.is_some_and(|etag| etag.opaque().ends_with("-2")), "no number of parts");
+    Ok(())
+}
+
+fn list_parts(stage: &Stage<'_>) -> Result<(), Error> {
+    let (bucket, key) = (&stage.bucket, "parts/listed ü +");
+    let (id, _) = begin(stage, key, &payload(PART + 1000))?;
     let mut next = Some(ListParts { max_parts: Some(1), ..ListParts::new(bucket, key, &id) });
     let mut sizes = Vec::new();
     while let Some(list) = next {
@@ -44,13 +71,15 @@ fn upload(stage: &Stage<'_>) -> Result<(), Error> {
         next = list.next(&page)?;
     }
     assert_eq!(sizes, [(1, Some(PART as u64)), (2, Some(1000))]);
+    stage.call(AbortMultipartUpload::new(bucket, key, id)).map(drop)
+}
+
+fn list_uploads(stage: &Stage<'_>) -> Result<(), Error> {
+    let (bucket, key) = (&stage.bucket, "parts/open ü +");
+    let id = create(stage, key)?;
     let open = stage.call(ListMultipartUploads::new(bucket))?.uploads;
     assert!(open.iter().any(|upload| upload.key == key && upload.upload_id == id));
-    stage.call(CompleteMultipartUpload::new(bucket, key, &id, parts))?;
-    let answer = stage.call(GetObject::new(bucket, key))?;
-    assert!(answer.body == bytes);
-    assert!(answer.head.etag.is_some_and(|etag| etag.opaque().ends_with("-2")));
-    Ok(())
+    stage.call(AbortMultipartUpload::new(bucket, key, id)).map(drop)
 }
 
 fn abort(stage: &Stage<'_>) -> Result<(), Error> {

@@ -30,21 +30,24 @@ pub const CASES: &[Case] = &[
     Case::ok("Upload with If-None-Match: *", upload_if_absent),
     Case::ok("Upload in parts with If-None-Match: *", upload_in_parts_if_absent),
     Case::ok("Upload resumed from its checkpoint", upload_resumed),
-    Case::ok("Upload that fails leaves nothing", upload_failing),
+    Case::ok("Upload that fails before its first part leaves nothing", upload_failing),
+    Case::ok("Upload that fails after some parts leaves nothing", upload_failing_late),
     Case::ok("Download in one stream", download_stream),
     Case::ok("Download in parallel ranges", download_parallel),
     Case::ok("Download of a range", download_range),
     Case::ok("Download resumed after a cut connection", download_resumed),
     Case::ok("Copy on the server", copy),
     Case::ok("Copy on the server in parts", copy_in_parts),
-    Case::ok("Copy on the server between two accounts", copy_between_accounts),
-    Case::ok("Copy on the server in parts between two accounts, by ACL", copy_parts_by_acl),
+    Case::ok("Copy on the server between two accounts", copy_between_accounts).of_two(),
+    Case::ok("Copy on the server in parts between two accounts, by ACL", copy_parts_by_acl)
+        .of_two(),
     Case::ok(
         "Copy on the server in parts between two accounts, by bucket policy",
         copy_parts_by_policy,
     )
+    .of_two()
     .or(|_| Refusal::plain("403 AccessDenied")),
-    Case::ok("a machine with two authorities copies between two accounts", ferry),
+    Case::ok("a machine with two authorities copies between two accounts", ferry).of_two(),
     Case::ok("DeleteMany", delete_many),
 ];
 
@@ -184,16 +187,26 @@ fn upload_resumed(stage: &Stage<'_>) -> Result<(), Error> {
 }
 
 fn upload_failing(stage: &Stage<'_>) -> Result<(), Error> {
-    // Fewer bytes than announced.
-    let bytes = payload(PART + 1000);
-    let source = UploadSource::Stream(Some(2 * PART as u64));
+    fails_after(stage, "failing", PART + 1000)
+}
+
+/// More than is read ahead.
+fn upload_failing_late(stage: &Stage<'_>) -> Result<(), Error> {
+    fails_after(stage, "failing late", 3 * PART - 1000)
+}
+
+/// The source has fewer bytes than it announced.
+fn fails_after(stage: &Stage<'_>, key: &str, length: usize) -> Result<(), Error> {
+    let source = UploadSource::Stream(Some(length as u64 + 1));
     let service = Arc::clone(stage.store.service());
-    let upload = S3Upload::new(&stage.bucket, "failing", source, options(), service, 1)?;
-    let error = stage.store.run_from(upload, Feed::Known, &bytes).unwrap_err();
-    assert_eq!(error.leftovers(), []);
-    assert_eq!(stage.call(ListMultipartUploads::new(&stage.bucket))?.uploads, []);
-    let head = stage.call(HeadObject::new(&stage.bucket, "failing"));
+    let options = UploadOptions { concurrency: 1, ..options() };
+    let upload = S3Upload::new(&stage.bucket, key, source, options, service, 1)?;
+    let error = stage.store.run_from(upload, Feed::Known, &payload(length)).unwrap_err();
+    assert_eq!(error.leftovers(), [], "{error}");
+    let head = stage.call(HeadObject::new(&stage.bucket, key));
     assert!(head.unwrap_err().is_not_found());
+    let open = stage.call(ListMultipartUploads::new(&stage.bucket))?.uploads;
+    assert!(open.iter().all(|upload| upload.key != key), "{open:?}");
     Ok(())
 }
 
@@ -310,8 +323,8 @@ fn share(stage: &Stage<'_>, options: ServerCopyOptions, share: Share) -> Result<
     let (site, bytes) = (stage.site, payload(PART + 1000));
     let mut put = PutObject::new(&stage.bucket, "shared", bytes.clone());
     stage.call(put.clone())?;
-    let theirs = Stage::create(site, stage.place, "theirs", site.second.auth(), |_| {});
-    let both = stage.client(vec![site.first.auth(), site.second.auth()]);
+    let theirs = Stage::create(site, stage.place, "theirs", site.second().auth(), |_| {});
+    let both = stage.client(vec![site.first.auth(), site.second().auth()]);
     let copy = || {
         let source = CopySource::new(&stage.bucket, "shared");
         let copy = CopyObject::new(&theirs.bucket, "copied", source);
@@ -341,10 +354,10 @@ fn share(stage: &Stage<'_>, options: ServerCopyOptions, share: Share) -> Result<
 /// Neither account may see the other's bucket; the machine reads as one and writes as the other.
 fn ferry(stage: &Stage<'_>) -> Result<(), Error> {
     let site = stage.site;
-    let theirs = Stage::create(site, stage.place, "ferry", site.second.auth(), |_| {});
+    let theirs = Stage::create(site, stage.place, "ferry", site.second().auth(), |_| {});
     stage.call(PutObject::new(&stage.bucket, "ferried", "over the river"))?;
     refused(stage.call(PutObject::new(&theirs.bucket, "ferried", "")), 403, "AccessDenied");
-    let both = stage.client(vec![site.first.auth(), site.second.auth()]);
+    let both = stage.client(vec![site.first.auth(), site.second().auth()]);
     let service = Arc::clone(both.service());
     let get = GetObject::new(&stage.bucket, "ferried");
     let to = theirs.bucket.clone();

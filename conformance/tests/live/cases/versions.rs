@@ -1,9 +1,11 @@
-//! Objects in a bucket that keeps their versions.
+//! Objects in a bucket that keeps their versions, retention and legal holds.
 
 use apus_core::Error;
+use apus_core::now::Timestamp;
 use apus_core::s3::{
-    BucketVersioning, CopyObject, CopySource, DeleteObject, GetObject, HeadObject,
-    ListObjectVersions, PutBucketVersioning, PutObject,
+    BucketVersioning, CopyObject, CopySource, DeleteObject, GetObject, GetObjectLegalHold,
+    GetObjectRetention, HeadObject, ListObjectVersions, PutBucketVersioning, PutObject,
+    PutObjectLegalHold, PutObjectRetention, Retention,
 };
 
 use super::refused;
@@ -13,6 +15,19 @@ use crate::live::stage::Stage;
 pub const CASES: &[Case] = &[
     Case::ok("GetObject, HeadObject, CopyObject, DeleteObject of a version", versions),
     Case::ok("ListObjectVersions", list),
+    Case::ok("PutObjectRetention on a locked bucket", put_retention),
+    Case::ok("GetObjectRetention on a locked bucket", get_retention),
+    Case::ok("Get/PutObjectLegalHold on a locked bucket", legal_hold),
+    Case::denied(
+        "PutObjectRetention on a bucket without a lock",
+        retention_without_lock,
+        "400 InvalidRequest",
+    ),
+    Case::denied(
+        "PutObjectLegalHold on a bucket without a lock",
+        legal_hold_without_lock,
+        "400 InvalidRequest",
+    ),
 ];
 
 fn store(stage: &Stage<'_>, key: &str, texts: &[&'static str]) -> Result<Vec<String>, Error> {
@@ -72,4 +87,82 @@ fn list(stage: &Stage<'_>) -> Result<(), Error> {
     assert_eq!(markers, [marker]);
     assert!(pages >= 2, "{pages}");
     Ok(())
+}
+
+/// Stores an object in a locked bucket, and gives its version to the check.
+fn locked(
+    stage: &Stage<'_>,
+    check: fn(&Stage<'_>, String) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let auth = stage.site.first.auth();
+    let locked = Stage::create(stage.site, stage.place, "locked", auth, |create| {
+        create.object_lock_enabled = Some(true);
+    });
+    let stored = locked.call(PutObject::new(&locked.bucket, LOCKED, "x"));
+    let result = stored.and_then(|stored| {
+        let version = stored.version_id.expect("a locked bucket keeps versions");
+        check(&locked, version)
+    });
+    // What is held can't be removed.
+    let _ = locked.call(PutObjectLegalHold::new(&locked.bucket, LOCKED, false));
+    locked.close();
+    result
+}
+
+const LOCKED: &str = "locked";
+
+fn for_an_hour() -> Retention {
+    let now = apus_blocking::now();
+    let until = Timestamp::from_unix(Timestamp::from_duration(now.unix).unix() + 3600);
+    Retention { mode: Some("GOVERNANCE".into()), retain_until: Some(until) }
+}
+
+fn delete_locked(stage: &Stage<'_>, version: &str, bypass: Option<bool>) -> Result<(), Error> {
+    let delete = DeleteObject {
+        version_id: Some(version.to_owned()),
+        bypass_governance_retention: bypass,
+        ..DeleteObject::new(&stage.bucket, LOCKED)
+    };
+    stage.call(delete).map(drop)
+}
+
+fn put_retention(stage: &Stage<'_>) -> Result<(), Error> {
+    locked(stage, |stage, version| {
+        stage.call(PutObjectRetention::new(&stage.bucket, LOCKED, for_an_hour()))?;
+        refused(delete_locked(stage, &version, None), 403, "AccessDenied");
+        delete_locked(stage, &version, Some(true))
+    })
+}
+
+fn get_retention(stage: &Stage<'_>) -> Result<(), Error> {
+    locked(stage, |stage, _| {
+        let retention = for_an_hour();
+        stage.call(PutObjectRetention::new(&stage.bucket, LOCKED, retention.clone()))?;
+        assert_eq!(stage.call(GetObjectRetention::new(&stage.bucket, LOCKED))?, retention);
+        Ok(())
+    })
+}
+
+fn legal_hold(stage: &Stage<'_>) -> Result<(), Error> {
+    locked(stage, |stage, version| {
+        for (hold, status) in [(true, "ON"), (false, "OFF")] {
+            stage.call(PutObjectLegalHold::new(&stage.bucket, LOCKED, hold))?;
+            let held = stage.call(GetObjectLegalHold::new(&stage.bucket, LOCKED))?;
+            assert_eq!(held.as_deref(), Some(status));
+            if hold {
+                refused(delete_locked(stage, &version, Some(true)), 403, "AccessDenied");
+            }
+        }
+        delete_locked(stage, &version, None)
+    })
+}
+
+fn retention_without_lock(stage: &Stage<'_>) -> Result<(), Error> {
+    stage.call(PutObject::new(&stage.bucket, "unlocked", "x"))?;
+    stage.call(PutObjectRetention::new(&stage.bucket, "unlocked", for_an_hour())).map(drop)
+}
+
+fn legal_hold_without_lock(stage: &Stage<'_>) -> Result<(), Error> {
+    stage.call(PutObject::new(&stage.bucket, "unheld", "x"))?;
+    stage.call(PutObjectLegalHold::new(&stage.bucket, "unheld", true)).map(drop)
 }
