@@ -36,6 +36,7 @@ pub struct Case {
     /// What Ceph refuses it with at this place.
     pub refused: fn(&Place) -> Option<Refusal>,
     /// How many accounts it is about.
+    #[allow(dead_code, reason = "a suite takes of it what it needs")]
     pub accounts: usize,
 }
 

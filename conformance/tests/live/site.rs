@@ -1,5 +1,7 @@
 //! The server under test, from the environment.
 
+#![allow(dead_code, reason = "a suite takes of it what it needs")]
+
 use std::env;
 
 use apus_core::credentials::Credentials;
@@ -39,11 +41,6 @@ impl Site {
         Self::or_not_run(Self::read(&server.to_uppercase()), server, server)
     }
 
-    /// A server with one account.
-    pub fn of_one(http: String, https: String, ca: Vec<u8>, first: Account) -> Self {
-        Self { http, https, ca, first, second: None, location: "" }
-    }
-
     /// The second account, of a server that has one.
     pub fn second(&self) -> &Account {
         self.second.as_ref().expect("the server has two accounts")
@@ -58,7 +55,8 @@ impl Site {
         let ca = std::fs::read(&ca).unwrap_or_else(|error| panic!("{ca}: {error}"));
         let http = variable(&format!("APUS_LIVE_{server}_HTTP"))?;
         let https = variable(&format!("APUS_LIVE_{server}_HTTPS"))?;
-        Ok(Self::of_one(http, https, ca, Account::read(server, "")?))
+        let first = Account::read(server, "")?;
+        Ok(Self { http, https, ca, first, second: None, location: "" })
     }
 
     fn or_not_run(read: Result<Self, String>, test: &str, script: &str) -> Option<Self> {
