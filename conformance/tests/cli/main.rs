@@ -2,6 +2,7 @@
 //! and that no output has a secret.
 
 mod certificates;
+mod copies;
 mod doctor;
 mod environment;
 #[cfg(unix)]

@@ -131,11 +131,8 @@ pub(crate) enum Command {
         name: String,
     },
 
-    /// Show the properties of an object
-    Stat {
-        /// The object's location, or its name in the backend
-        location: String,
-    },
+    /// Show the properties of objects
+    Stat(crate::stat::Stat),
 
     /// Remove objects
     Rm(crate::remove::Rm),
@@ -172,23 +169,8 @@ pub(crate) enum Command {
         key_file: Option<PathBuf>,
     },
 
-    /// Copy an object into another backend, and compare its digests on both sides
-    Copy {
-        /// The object's location, or its name in the backend
-        location: String,
-
-        /// The id of the backend to copy to
-        #[arg(long, value_name = "ID")]
-        to: String,
-
-        /// The object's name in that backend; default: the same name
-        #[arg(long)]
-        id: Option<String>,
-
-        /// Read the copy back and compare it too
-        #[arg(long)]
-        read_again: bool,
-    },
+    /// Copy objects into another backend or bucket, and compare both sides
+    Copy(crate::copy::Copy),
 
     /// Test what the server of each backend supports, and print the options that result
     ///

@@ -8,32 +8,114 @@
 //!  to   ──▶ upload: the bytes are hashed, and validated with the server's ETag or checksums
 //! ```
 
+mod server;
+
 use apus_blocking::{Sink, Source};
 use apus_core::checksum::{Algorithm, Value};
 use apus_core::location::{S3Location, SwiftLocation};
 use apus_core::store::{Add, Address, Get, StoreBackend, StoredImage};
+use clap::Args;
 use serde_json::json;
 
 use crate::Stage;
+use crate::address::shown;
 use crate::exit::{Exit, Failure};
+use crate::list;
+use crate::many::{self, Many};
 use crate::open::Open;
+use crate::output::Printable;
 use crate::put;
 use crate::watch::human;
 
-pub(crate) fn run(
+#[derive(Debug, Args)]
+pub(crate) struct Copy {
+    #[command(flatten)]
+    which: Many,
+
+    /// The id of the backend to copy to
+    #[arg(long, value_name = "ID")]
+    to: String,
+
+    /// The bucket or container to copy to; default: that of the backend
+    #[arg(long, value_name = "NAME", visible_alias = "to-container")]
+    to_bucket: Option<String>,
+
+    /// The object's name in that backend; default: the same name
+    ///
+    /// With --recursive: what takes the place of LOCATION at the beginning of the names.
+    #[arg(long)]
+    id: Option<String>,
+
+    /// Read the copy back and compare it too
+    #[arg(long)]
+    read_again: bool,
+
+    /// Print what would be copied, and copy nothing
+    #[arg(short = 'n', long, visible_alias = "dryrun")]
+    dry_run: bool,
+}
+
+impl Copy {
+    /// Returns the backend and the bucket to copy to, if the bucket is not that of the backend.
+    pub(crate) fn other(&self) -> Option<(String, String)> {
+        Some((self.to.clone(), self.to_bucket.clone()?))
+    }
+}
+
+/// Copies one object, or many of them: those on the same server, to which the same keys give access,
+/// are then copied by the server.
+pub(crate) fn run(stage: &Stage, copy: &Copy) -> Result<Exit, Failure> {
+    let open = stage.open()?;
+    let to = open.other.as_deref().unwrap_or(&copy.to);
+    let there = open.named(to)?;
+    let again = copy.read_again;
+    if copy.which.is_one() && !copy.dry_run {
+        let location = copy.which.locations.first().map_or("", |location| location);
+        one(stage, &open, location, to, copy.id.as_deref(), again)?;
+        return Ok(Exit::Done);
+    }
+    let prefix = match (&copy.id, &*copy.which.locations) {
+        (None, _) => None,
+        (Some(_), [location]) if copy.which.recursive => {
+            Some(list::prefix(&open, Some(location))?.name)
+        }
+        (Some(_), _) if copy.which.is_one() => None,
+        (Some(_), _) => return Err(Failure::usage("--id is for one object, or for one prefix")),
+    };
+    let work = |argument: &str| {
+        let target = open.target(argument)?;
+        let own = match &prefix {
+            Some(prefix) => target.name.strip_prefix(&**prefix).unwrap_or(&target.name),
+            None if copy.id.is_some() => "",
+            None => &target.name,
+        };
+        let id = format!("{}{own}", copy.id.as_deref().unwrap_or_default());
+        if copy.dry_run {
+            let value = json!({ "would_copy": shown(argument), "to": to, "id": id });
+            let text = format!("would copy {} to {to}:{id}", shown(argument));
+            return stage.output.result(&value, Printable(&text));
+        }
+        match server::between(&open, &target, there, again)? {
+            Some(copy) => copy.run(stage, &id),
+            None => one(stage, &open, argument, to, Some(&id), again),
+        }
+    };
+    many::each(&open, stage.output, &copy.which, AT_ONCE, work, |_, ()| Ok(()))
+}
+
+fn one(
     stage: &Stage,
+    open: &Open,
     location: &str,
     to: &str,
     id: Option<&str>,
     again: bool,
-) -> Result<Exit, Failure> {
-    let open = stage.open()?;
-    open.named(to)?;
+) -> Result<(), Failure> {
     let stored = open.stored(location)?;
     let address = open.stores.core().access(&stored)?.outcome;
     let id = match id {
         Some(id) => id.to_owned(),
-        None => name_of(&open, &address)?,
+        None => name_of(open, &address)?,
     };
     let size = open.stores.size(&stored)?.outcome;
     let shown = open.watch.show(&id, Some(size * 2));
@@ -55,7 +137,7 @@ pub(crate) fn run(
         |algorithm, hex: &str| got.digests.value(algorithm).is_some_and(|value| value.hex() == hex);
     if !same(Algorithm::Md5, &added.md5) || !same(Algorithm::Sha512, &added.multihash) {
         let what = "the digest of the stored copy differs from that of the source";
-        return Err(removed(&open, &copied, Failure::new(Exit::Integrity, what)));
+        return Err(removed(open, &copied, Failure::new(Exit::Integrity, what)));
     }
     if again {
         let expected = vec![Value::from_hex(Algorithm::Sha512, &added.multihash)?];
@@ -63,13 +145,17 @@ pub(crate) fn run(
         if let Err(error) = open.stores.get(&copied, &get, Sink::discard()) {
             let failure = Failure::from(error);
             return Err(match failure.exit {
-                Exit::Integrity => removed(&open, &copied, failure),
+                Exit::Integrity => removed(open, &copied, failure),
                 _ => failure,
             });
         }
     }
     drop(shown);
     let mut told = put::told(&added, Algorithm::Sha512);
+    if open.other.as_deref() == Some(to) {
+        // No backend of an image service has this bucket.
+        told["metadata"] = json!({});
+    }
     told["from"] = json!(address.url);
     told["checked"] = json!(got.validation.to_string());
     told["read_again"] = json!(again);
@@ -81,7 +167,7 @@ pub(crate) fn run(
         added.multihash,
         got.validation
     ));
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// Removes a copy that differs from what was read.
@@ -105,3 +191,6 @@ fn name_of(open: &Open, address: &Address) -> Result<String, Failure> {
     };
     Ok(S3Location::parse(&address.url, &known)?.0.key().to_owned())
 }
+
+/// How many objects are copied at once: each holds a few parts in memory.
+const AT_ONCE: usize = 4;

@@ -25,6 +25,8 @@ mod interrupt;
 mod list;
 mod locations;
 mod man;
+mod many;
+mod names;
 mod objects;
 mod open;
 mod orphans;
@@ -55,7 +57,11 @@ fn main() -> ExitCode {
         Err(error) => return arguments::refuse(&error),
     };
     let Arguments { which, backend, bucket, json, verbose, quiet, command } = arguments;
-    let stage = Stage { which, backend, bucket, output: Output::new(json, verbose, quiet) };
+    let other = match &command {
+        Command::Copy(copy) => copy.other(),
+        _ => None,
+    };
+    let stage = Stage { which, backend, bucket, other, output: Output::new(json, verbose, quiet) };
     match stage.run(command) {
         Ok(exit) => exit.into(),
         Err(failure) => stage.output.fail(&failure).into(),
@@ -69,6 +75,8 @@ struct Stage {
     backend: Option<String>,
     /// The bucket or container in place of that backend's.
     bucket: Option<String>,
+    /// The id of a backend, and the bucket or container of it that is used too.
+    other: Option<(String, String)>,
     output: Output,
 }
 
@@ -93,7 +101,7 @@ impl Stage {
             Command::Cat { locations } => cat::run(self, &locations),
             Command::Mb { name } => buckets::mb(self, name.as_deref()),
             Command::Rb { name } => buckets::rb(self, &name),
-            Command::Stat { location } => stat::run(self, &location),
+            Command::Stat(stat) => stat::run(self, &stat),
             Command::Rm(rm) => remove::run(self, &rm),
             Command::Presign { location, method, expires } => {
                 sign::presign(self, &location, method, expires)
@@ -101,9 +109,7 @@ impl Stage {
             Command::Tempurl { location, method, expires, key_file } => {
                 sign::tempurl(self, &location, method, expires, key_file.as_deref())
             }
-            Command::Copy { location, to, id, read_again } => {
-                copy::run(self, &location, &to, id.as_deref(), read_again)
-            }
+            Command::Copy(copy) => copy::run(self, &copy),
             Command::Doctor => doctor::run(self),
             Command::Uploads(command) => uploads::run(self, &command),
             Command::Orphans(orphans) => orphans::run(self, &orphans),

@@ -1,6 +1,7 @@
 //! The backends, connected.
 
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use apus_blocking::{CancelToken, Client, Stores, Transport, TransportConfig, credentials};
 use apus_core::Error;
@@ -29,6 +30,10 @@ pub(crate) struct Open {
     wanted: Option<String>,
     /// Whether that backend has another bucket or container than the configured one.
     bucket: bool,
+    /// The id of the backend with the bucket of [`Stage::other`].
+    pub(crate) other: Option<String>,
+    /// The accounts of backends: all requests of a command share a token.
+    accounts: Mutex<BTreeMap<String, Account>>,
 }
 
 /// An object, or all objects whose names begin with a prefix, of a backend.
@@ -48,6 +53,7 @@ pub(crate) struct Bucket {
 }
 
 /// An account of Swift, for operations that `Stores` does not have.
+#[derive(Clone)]
 pub(crate) struct Account {
     pub(crate) client: Client<swift::Service>,
     pub(crate) session: Arc<Mutex<Session>>,
@@ -61,6 +67,10 @@ impl Stage {
         if let Some(bucket) = &self.bucket {
             in_bucket(&mut sound.configuration, self.backend.as_deref(), bucket)?;
         }
+        let other = match &self.other {
+            Some((id, bucket)) => Some(with_other(&mut sound.configuration, id, bucket)?),
+            None => None,
+        };
         let core = store::Stores::new(&sound.configuration, &sound.references)?;
         if let Some(id) = &self.backend
             && core.backend(id).is_none()
@@ -81,6 +91,8 @@ impl Stage {
             interrupt,
             wanted: self.backend.clone(),
             bucket: self.bucket.is_some(),
+            other,
+            accounts: Mutex::default(),
         })
     }
 }
@@ -189,13 +201,19 @@ impl Open {
 
     /// Returns an account, with a client.
     pub(crate) fn account(&self, store: &SwiftStore) -> Result<Account, Failure> {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(account) = accounts.get(store.id()) {
+            return Ok(account.clone());
+        }
         let session = Arc::new(Mutex::new(store.session()?));
         let service = swift::Service::clone(store.service());
         let auth = Auth::from_shared(Arc::clone(&session) as Arc<Mutex<dyn Authenticator>>);
         let transport = self.transport(store.id())?;
         let client = Client::with_transport(transport, service, auth)
             .with_observer(Arc::clone(&self.watch) as Arc<dyn Observer>);
-        Ok(Account { client, session, token: self.interrupt.token() })
+        let account = Account { client, session, token: self.interrupt.token() };
+        accounts.insert(store.id().to_owned(), account.clone());
+        Ok(account)
     }
 
     pub(crate) fn transport(&self, id: &str) -> Result<Transport, Failure> {
@@ -227,7 +245,7 @@ impl Account {
 
     /// Returns the storage URL. A token must have been obtained before.
     pub(crate) fn storage(&self) -> Result<apus_core::BaseUrl, Failure> {
-        let mut session = self.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(session.storage_url()?)
     }
 }
@@ -243,8 +261,24 @@ fn in_bucket(found: &mut Configuration, id: Option<&str>, bucket: &str) -> Resul
     Ok(())
 }
 
+/// Adds a backend that is the one of this id with another bucket or container. Returns its id.
+fn with_other(found: &mut Configuration, id: &str, bucket: &str) -> Result<String, Failure> {
+    let Some(backend) = found.backends.get(id) else {
+        let ids: Vec<&str> = found.backends.keys().map(String::as_str).collect();
+        return Err(Failure::usage(format!(
+            "unknown backend {id:?}: use one of {}",
+            ids.join(", ")
+        )));
+    };
+    let mut backend = backend.clone();
+    set_bucket(&mut backend, bucket);
+    let other = format!("{id}/{bucket}");
+    found.backends.insert(other.clone(), backend);
+    Ok(other)
+}
+
 /// Puts a bucket or a container in place of the configured one.
-pub(crate) fn set_bucket(backend: &mut Backend, bucket: &str) {
+fn set_bucket(backend: &mut Backend, bucket: &str) {
     match backend {
         Backend::S3(options) => options.s3_store_bucket = Some(bucket.to_owned()),
         Backend::Swift(options) => {

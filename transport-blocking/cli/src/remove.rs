@@ -16,11 +16,11 @@ use apus_core::Error;
 use clap::Args;
 use serde_json::json;
 
-use self::batches::Names;
 use crate::Stage;
 use crate::address::shown;
 use crate::exit::{Exit, Failure};
 use crate::list;
+use crate::names::Names;
 use crate::objects::{Entry, Objects, Which, pages};
 use crate::open::{Open, Target};
 use crate::output::{Output, Printable};

@@ -1,18 +1,39 @@
-//! `apus stat`: shows the properties of an object.
+//! `apus stat`: shows the properties of objects.
 
 use apus_core::location::{S3Location, SwiftLocation};
 use apus_core::s3;
 use apus_core::store::StoreBackend;
 use apus_core::swift;
-use serde_json::json;
+use clap::Args;
+use serde_json::{Value, json};
 
 use crate::Stage;
 use crate::exit::{Exit, Failure};
+use crate::many::{self, Many};
+use crate::open::Open;
 use crate::output::Printable;
 
-/// Shows the metadata of one object.
-pub(crate) fn run(stage: &Stage, location: &str) -> Result<Exit, Failure> {
+#[derive(Debug, Args)]
+pub(crate) struct Stat {
+    #[command(flatten)]
+    which: Many,
+}
+
+/// Shows the properties of each object, and continues after one that fails.
+pub(crate) fn run(stage: &Stage, stat: &Stat) -> Result<Exit, Failure> {
     let open = stage.open()?;
+    many::each(
+        &open,
+        stage.output,
+        &stat.which,
+        AT_ONCE,
+        |name| one(&open, name),
+        |_, (told, text)| stage.output.result(&told, text),
+    )
+}
+
+/// Returns the properties of one object, and their text.
+fn one(open: &Open, location: &str) -> Result<(Value, String), Failure> {
     let stored = open.stored(location)?;
     let access = open.stores.core().access(&stored)?;
     let address = access.outcome;
@@ -58,6 +79,8 @@ pub(crate) fn run(stage: &Stage, location: &str) -> Result<Exit, Failure> {
         };
         text.push(format!("{:<13} {}", format!("{name}:"), Printable(&shown)));
     }
-    stage.output.result(&told, text.join("\n"))?;
-    Ok(Exit::Done)
+    Ok((told, text.join("\n")))
 }
+
+/// How many objects are requested at once.
+const AT_ONCE: usize = 8;
