@@ -8,7 +8,7 @@ use apus_core::http::ByteRange;
 use apus_core::machine::UploadSource;
 use apus_core::store::{Get, StoreErrorKind, StoredImage, Stores};
 
-use crate::cloud::{MB, sim, single};
+use crate::cloud::{MB, sim, single, tenants, user};
 use crate::shop::{ID, add, asterisks, image, run};
 
 /// 5 KiB of asterisks, by hashlib.
@@ -84,6 +84,39 @@ fn a_large_image_goes_in_segments_and_goes_with_them() {
             let delete = stores.delete(&row, 1).unwrap().outcome;
             run(&mut sim, delete).unwrap();
             assert!(sim.model.cloud.names_of("demo", "images").is_empty(), "{kind}");
+        }
+    }
+}
+
+// Seen on Swift 2.38 whose container servers were not told of new objects: the page of the listing
+// that the upload waits for is requested by the innermost of six machines.
+#[test]
+fn a_large_image_waits_for_a_listing_that_lags_or_says_that_it_does() {
+    for (lag, is_stored) in [(20, true), (3600, false)] {
+        for is_tenants in [false, true] {
+            let mut sim = sim(Plan::new(), asterisks(2 * MB + 77));
+            sim.model.cloud.set_listing_lag(Duration::from_secs(lag));
+            let dynamic = "swift_store_large_object_kind = dynamic\n";
+            let (stores, container) = match is_tenants {
+                false => (single(dynamic), "images".to_owned()),
+                true => {
+                    let demo = user(&mut sim, "demo");
+                    (tenants(dynamic).for_tenant(demo), format!("images_{ID}"))
+                }
+            };
+            let added = add(&mut sim, &stores, None, &image(seekable(2 * MB + 77)));
+            match added {
+                Ok(added) => assert_eq!(added.size, 2 * MB as u64 + 77),
+                Err(error) => {
+                    assert!(!is_stored, "{error}");
+                    let told = error.to_string();
+                    assert!(told.contains("lags behind") && told.contains(&container), "{told}");
+                    continue;
+                }
+            }
+            assert!(is_stored);
+            let names = sim.model.cloud.names_of("demo", &container);
+            assert_eq!(names.len(), 4, "{names:?}");
         }
     }
 }

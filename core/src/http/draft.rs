@@ -297,10 +297,10 @@ pub struct Expect {
 /// The address of the machine that gets a completion.
 ///
 /// A machine that runs other machines adds the number of the machine that created the draft, and
-/// removes it when the completion returns. There are at most four levels.
+/// removes it when the completion returns. There are at most eight levels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Ticket {
-    path: [u32; 4],
+    path: [u32; 8],
     depth: u8,
 }
 
@@ -314,7 +314,7 @@ impl Ticket {
     #[must_use]
     pub fn nested(mut self, number: u32) -> Self {
         let depth = usize::from(self.depth);
-        debug_assert!(depth < self.path.len(), "machines nest four levels deep");
+        debug_assert!(depth < self.path.len(), "machines nest eight levels deep");
         if let Some(level) = self.path.get_mut(depth) {
             *level = number;
             self.depth += 1;
