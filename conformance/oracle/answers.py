@@ -30,6 +30,9 @@ ROOTS = {
     "GetObjectAttributes": "GetObjectAttributesResponse",
     "GetObjectRetention": "Retention",
     "GetObjectLegalHold": "LegalHold",
+    # The model names no root, and botocore reads any.
+    "ListObjectAnnotations": "ListObjectAnnotationsOutput",
+    "PutObjectAnnotation": "PutObjectAnnotationOutput",
 }
 NO_CONTENT = {
     "DeleteBucket",
@@ -39,6 +42,7 @@ NO_CONTENT = {
     "DeleteBucketPolicy",
     "DeleteObject",
     "DeleteObjectTagging",
+    "DeleteObjectAnnotation",
     "AbortMultipartUpload",
     "PutBucketPolicy",
 }
@@ -46,11 +50,6 @@ NO_CONTENT = {
 EXCLUDED = {
     "BucketArn",
     "MissingMeta",
-    "ObjectLockEventHold",
-    "ObjectLockEventHoldDurationDays",
-    "ObjectLockEventHoldDurationYears",
-    "EventHold",
-    "EventHoldDuration",
     "BucketLocationType",
     "BucketLocationName",
     "Expires",
@@ -65,7 +64,9 @@ NO_VERSION = {
     "ListMultipartUploads",
 }
 # Members without which nothing works.
-NEEDED = {"Key", "ETag", "Name", "UploadId", "PartNumber"}
+NEEDED = {"Key", "ETag", "Name", "UploadId", "PartNumber", "AnnotationName"}
+# Operations whose body botocore compares with the checksums: their values are not random.
+CHECKED = {"GetObject", "GetObjectAnnotation"}
 ENCODED = {
     "Key",
     "Prefix",
@@ -96,7 +97,7 @@ def answer(dice, operation, density, encoded=False):
         location = member.serialization.get("location")
         if name in EXCLUDED or (name == "VersionId" and operation in NO_VERSION):
             continue
-        if name == "EncodingType" or (name.startswith("Checksum") and operation == "GetObject"):
+        if name == "EncodingType" or (name.startswith("Checksum") and operation in CHECKED):
             continue
         if name != payload and not (dice.random() < density or name in NEEDED):
             continue

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from urllib.parse import quote
 
 from botocore.httpchecksum import _CHECKSUM_CLS
 
@@ -20,15 +21,11 @@ ALGORITHMS = [
     "XXHASH128",
 ]
 
-# Members that no client of objects needs: event holds, directory buckets, annotations. The MD5 of
-# a customer's key is computed from the key.
+# Members that no client of objects needs: directory buckets. The MD5 of a customer's key is
+# computed from the key.
 EXCLUDED = {
-    "ObjectLockEventHold",
-    "ObjectLockEventHoldDurationDays",
-    "ObjectLockEventHoldDurationYears",
     "BucketNamespace",
     "WriteOffsetBytes",
-    "AnnotationDirective",
     "SSECustomerKeyMD5",
     "CopySourceSSECustomerKeyMD5",
     "ContentLength",
@@ -45,6 +42,9 @@ def required(dice, operation, config=None):
         params["CreateBucketConfiguration"] = {"LocationConstraint": config["region"]}
     if operation == "ListMultipartUploads":
         params["EncodingType"] = "url"
+    if operation == "RenameObject":
+        # Without one, botocore makes a random one.
+        params["ClientToken"] = value(dice, operation, "ClientToken")
     return params
 
 
@@ -84,6 +84,14 @@ GROUPS = {
         "ObjectLockMode": dice.choice(["GOVERNANCE", "COMPLIANCE"]),
         "ObjectLockRetainUntilDate": time_of(dice.moment()),
     },
+    "EventHoldDays": lambda dice: {
+        "ObjectLockEventHold": "ON",
+        "ObjectLockEventHoldDurationDays": dice.randint(1, 36500),
+    },
+    "EventHoldYears": lambda dice: {
+        "ObjectLockEventHold": "ON",
+        "ObjectLockEventHoldDurationYears": dice.randint(1, 100),
+    },
     "ReplaceMetadata": lambda dice: {"MetadataDirective": "REPLACE", "Metadata": metadata(dice)},
     "ReplaceTagging": lambda dice: {"TaggingDirective": "REPLACE", "Tagging": tagging(dice)},
     "Versions": lambda dice: {"KeyMarker": dice.key(), "VersionIdMarker": dice.word()},
@@ -112,12 +120,19 @@ GROUP_OF = {
     "CopySourceSSECustomerKey": "CopySourceSSEC",
     "ObjectLockMode": "ObjectLock",
     "ObjectLockRetainUntilDate": "ObjectLock",
+    "ObjectLockEventHoldDurationDays": "EventHoldDays",
+    "ObjectLockEventHoldDurationYears": "EventHoldYears",
     "VersionIdMarker": "Versions",
     "UploadIdMarker": "Uploads",
 }
 # At most one of each of these goes with a call.
 EXCLUSIVE = [
     {"ACL", "Grants"},
+    {"ObjectLockEventHold", "EventHoldDays", "EventHoldYears"},
+    {"DestinationIfMatch", "DestinationIfNoneMatch"},
+    {"DestinationIfModifiedSince", "DestinationIfUnmodifiedSince"},
+    {"SourceIfMatch", "SourceIfNoneMatch"},
+    {"SourceIfModifiedSince", "SourceIfUnmodifiedSince"},
     {"SSE", "SSEKMS", "SSEC"},
     {"Range", "PartNumber"},
     {"IfMatch", "IfNoneMatch"},
@@ -139,6 +154,8 @@ def groups_of(operation):
     )
     if operation == "ListMultipartUploads":
         skipped |= {"EncodingType"}
+    if operation == "RenameObject":
+        skipped |= {"ClientToken"}
     found = []
     for member in shape.members:
         if member in skipped or (operation == "CopyObject" and member in ["Metadata", "Tagging"]):
@@ -271,10 +288,23 @@ VALUES = {
     "CORSConfiguration": lambda dice: {
         "CORSRules": [cors(dice) for _ in range(dice.randint(1, 3))]
     },
-    "Retention": lambda dice: {
-        "Mode": dice.choice(["GOVERNANCE", "COMPLIANCE"]),
-        "RetainUntilDate": time_of(dice.moment()),
-    },
+    "Retention": lambda dice: (
+        {
+            "Mode": dice.choice(["GOVERNANCE", "COMPLIANCE"]),
+            "RetainUntilDate": time_of(dice.moment()),
+        }
+        | dice.choice(EVENT_HOLDS)
+    ),
+    "AnnotationName": lambda dice: dice.choice(["note", "a b&c=d/e", "é+ü?", dice.word()]),
+    "AnnotationPrefix": lambda dice: dice.choice(["", "no", "é/ +"]),
+    "AnnotationPayload": lambda dice: {"utf8": dice.choice(["x", "é <&>\n", dice.printable()])},
+    "ObjectIfMatch": lambda dice: f'"{dice.text("0123456789abcdef", 32, 32)}"',
+    "RenameSource": lambda dice: f"/{dice.bucket()}/{quote(dice.key(), safe='/~')}",
+    "DestinationIfMatch": lambda dice: f'"{dice.text("0123456789abcdef", 32, 32)}"',
+    "DestinationIfNoneMatch": lambda dice: "*",
+    "SourceIfMatch": lambda dice: f'"{dice.word()}"',
+    "SourceIfNoneMatch": lambda dice: f'"{dice.word()}"',
+    "ClientToken": lambda dice: dice.word(20, 64),
     "LifecycleConfiguration": lambda dice: {
         "Rules": [lifecycle_rule(dice) for _ in range(dice.randint(1, 3))]
     },
@@ -285,6 +315,16 @@ VALUES = {
         ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"], dice.randint(1, 5)
     ),
 }
+
+
+# Of a retention: in most cases none.
+EVENT_HOLDS = [
+    {},
+    {},
+    {"EventHold": "OFF"},
+    {"EventHold": "ON", "EventHoldDuration": {"Days": 36500}},
+    {"EventHold": "ON", "EventHoldDuration": {"Years": 7}},
+]
 
 
 def metadata(dice):

@@ -30,6 +30,8 @@ OPERATIONS = """
     HeadObject GetObject PutObject CopyObject DeleteObject DeleteObjects
     GetObjectTagging PutObjectTagging DeleteObjectTagging GetObjectAttributes
     GetObjectRetention PutObjectRetention GetObjectLegalHold PutObjectLegalHold
+    PutObjectAnnotation GetObjectAnnotation DeleteObjectAnnotation ListObjectAnnotations
+    RenameObject
     ListObjectsV2 ListObjects ListObjectVersions
     CreateMultipartUpload UploadPart UploadPartCopy CompleteMultipartUpload AbortMultipartUpload
     ListParts ListMultipartUploads

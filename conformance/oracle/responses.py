@@ -16,7 +16,7 @@ from botocore.compat import unquote_str
 from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
 from botocore.parsers import ResponseParserError
 
-from answers import ENCODED, answer
+from answers import CHECKED, ENCODED, answer
 from client import client, to_botocore
 from common import (
     ACCESS_KEY,
@@ -107,6 +107,7 @@ def checksum_cases(dice):
                     data,
                     mode,
                 )
+    yield from annotation_checksum_cases(dice)
     data = b"hello world"
     both = [
         [f"x-amz-checksum-{name}".lower(), checksum(name, data)] for name in ["CRC32", "SHA256"]
@@ -145,6 +146,17 @@ def checksum_cases(dice):
         data,
         "when_supported",
     )
+
+
+def annotation_checksum_cases(dice):
+    """An annotation is validated as an object is."""
+    for kind in ["right", "wrong"]:
+        for mode in ["when_supported", "when_required"]:
+            data = "an annotation: é".encode()
+            value = checksum("CRC64NVME", data + (b"" if kind == "right" else b"!"))
+            headers = [["x-amz-checksum-crc64nvme", value], ["ETag", '"a"']]
+            name = f"GetObjectAnnotation/{kind}-{mode}"
+            yield response_case(name, dice, "GetObjectAnnotation", 200, headers, data, mode)
 
 
 # -- By hand ---
@@ -440,7 +452,7 @@ def response_case(
         metadata = outcome.pop("ResponseMetadata")
         outcome.pop("ExpiresString", None)
         expect["output"] = plain(outcome)
-        if operation == "GetObject":
+        if operation in CHECKED:
             validated = "ChecksumAlgorithm" in metadata
             expect["checksum"] = "validated" if validated else "skipped"
     return case(name, given, expect)
@@ -462,8 +474,9 @@ def run(config, dice, operation, status, headers, body):
     made.meta.events.register_first("before-send.s3", before_send)
     try:
         output = made._make_api_call(operation, to_botocore(operation, params))
-        if "Body" in output:
-            output["Body"] = output["Body"].read()
+        for name in ["Body", "AnnotationPayload"]:
+            if name in output:
+                output[name] = output[name].read()
         return output, len(sent)
     except (ClientError, BotoCoreError, ResponseParserError) as error:
         return error, len(sent)

@@ -249,6 +249,7 @@ fn retention(via: Via) {
     let expected = Retention {
         mode: Some("GOVERNANCE".into()),
         retain_until: Timestamp::parse_iso8601("2030-01-02T03:04:05Z"),
+        ..Retention::default()
     };
     let get = GetObjectRetention::new("bucket", "key");
     let no = (404, "NoSuchObjectLockConfiguration");

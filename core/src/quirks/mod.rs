@@ -93,6 +93,9 @@ pub struct Quirks {
     pub unsigned_payload: bool,
     /// Whether the server decodes an object that is stored with a content coding, unless the
     /// request accepts the coding. If so, GET and HEAD send `Accept-Encoding: gzip`; all other
+    /// Whether the server is known to support annotations of objects. A copy in parts looks for
+    /// those of its source only there.
+    pub annotations: bool,
     /// requests send `identity`.
     pub transcodes: bool,
     /// Whether all parts of an upload except the last must have the same size. Parts of a stream of

@@ -331,6 +331,7 @@ pub(super) const AWS: Quirks = Quirks {
 };
 
 /// A service that follows Amazon in the facts that rclone lists, addressed by host.
+    annotations: true,
 const HOST: Quirks = Quirks {
     addressing: Addressing::Virtual,
     conditional_put: false,
@@ -351,6 +352,7 @@ const PATH: Quirks = Quirks { addressing: Addressing::Path, ..HOST };
 
 const PATH_V1: Quirks = Quirks {
     list_objects_v2: false,
+    annotations: false,
     list_url_encoding: false,
     already_exists_is_foreign: false,
     ..PATH

@@ -153,6 +153,7 @@ impl<'a> Evidence<'a> {
             (encryption.customer_key.as_ref().map(|_| "AES256"), &head.customer_algorithm),
             (lock.mode.as_deref(), &head.lock_mode),
             (lock.legal_hold.as_deref(), &head.legal_hold),
+            (lock.event_hold.as_deref(), &head.event_hold),
         ];
         let headers = pairs.into_iter().all(|(asked, shown)| match asked {
             Some(asked) => shown.as_deref().is_some_and(|shown| shown.trim() == asked.trim()),

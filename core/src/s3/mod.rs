@@ -13,7 +13,7 @@
 //! | file | operations |
 //! | --- | --- |
 //! | `bucket/` | buckets and their configurations; get, put and delete of one share a file |
-//! | `object/` | objects, their tags, attributes and Object Lock |
+//! | `object/` | objects, their tags, annotations, attributes and Object Lock |
 //! | `list/` | lists of objects and versions; `next` returns the request for the next page |
 //! | `multipart/` | multipart uploads |
 //! | `raw` | [`Raw`], for operations without a type here |

@@ -26,6 +26,7 @@ macro_rules! paged {
 }
 
 paged!(ListBuckets, Bucket, [buckets], |page| Ok(page.buckets));
+paged!(ListObjectAnnotations, AnnotationEntry, [annotations], |page| Ok(page.annotations));
 paged!(ListParts, Part, [parts], |page| Ok(page.parts));
 paged!(ListObjectsV2, Object, [contents, common_prefixes], |page| only(
     page.contents,

@@ -46,7 +46,7 @@ pub struct Properties {
     pub access: Access,
     /// The server-side encryption.
     pub encryption: Encryption,
-    /// The Object Lock retention and legal hold.
+    /// The Object Lock retention, legal hold and event hold.
     pub lock: Lock,
 }
 
@@ -240,7 +240,7 @@ impl Members<Service> for CustomerKey {
     }
 }
 
-/// The Object Lock retention and legal hold of an object.
+/// The Object Lock retention, legal hold and event hold of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lock {
     /// The retention mode: `GOVERNANCE` or `COMPLIANCE`.
@@ -249,6 +249,13 @@ pub struct Lock {
     pub retain_until: Option<Timestamp>,
     /// The legal hold, independent of the retention: `ON` or `OFF`.
     pub legal_hold: Option<String>,
+    /// The event hold: `ON` or `OFF`. While it is on, the object can't be deleted.
+    pub event_hold: Option<String>,
+    /// How long the object is retained after the event hold ends, in days: 1 to 36,500, or in
+    /// years by the next member.
+    pub event_hold_days: Option<u32>,
+    /// The same in years: 1 to 100.
+    pub event_hold_years: Option<u32>,
 }
 
 impl Members<Service> for Lock {
@@ -259,7 +266,16 @@ impl Members<Service> for Lock {
                 "x-amz-object-lock-retain-until-date",
                 self.retain_until.map(Timestamp::iso8601),
             )
-            .header("x-amz-object-lock-legal-hold", self.legal_hold.as_ref());
+            .header("x-amz-object-lock-legal-hold", self.legal_hold.as_ref())
+            .header("x-amz-object-lock-event-hold", self.event_hold.as_ref())
+            .header_number(
+                "x-amz-object-lock-event-hold-duration-days",
+                self.event_hold_days.map(u64::from),
+            )
+            .header_number(
+                "x-amz-object-lock-event-hold-duration-years",
+                self.event_hold_years.map(u64::from),
+            );
     }
 }
 

@@ -1,9 +1,9 @@
 //! The operations on attributes, tags and locks of an object.
 
 use apus_core::s3::{
-    DeleteObjectTagging, GetObjectAttributes, GetObjectLegalHold, GetObjectRetention,
-    GetObjectTagging, ObjectAttribute, ObjectParts, PutObjectLegalHold, PutObjectRetention,
-    PutObjectTagging, Retention,
+    DeleteObjectTagging, EventHoldDuration, GetObjectAttributes, GetObjectLegalHold,
+    GetObjectRetention, GetObjectTagging, ObjectAttribute, ObjectParts, PutObjectLegalHold,
+    PutObjectRetention, PutObjectTagging, Retention,
 };
 
 use super::members::{checksum, common, customer_key, tag_list, tag_set};
@@ -78,7 +78,12 @@ pub(super) fn read(operation: &str, p: &mut Params) -> Found {
                 common: common(p)?,
             },
             |retention| {
+                let duration = retention.event_hold_duration.map(|duration| {
+                    members().with("Days", &duration.days).with("Years", &duration.years)
+                });
                 let retention = members()
+                    .with("EventHold", &retention.event_hold)
+                    .with("EventHoldDuration", &duration)
                     .with("Mode", &retention.mode)
                     .with("RetainUntilDate", &retention.retain_until);
                 members().with("Retention", &retention)
@@ -86,7 +91,17 @@ pub(super) fn read(operation: &str, p: &mut Params) -> Found {
         ),
         "PutObjectRetention" => {
             let retention = p.inside("Retention", |p| {
-                Ok(Retention { mode: p.take("Mode")?, retain_until: p.take("RetainUntilDate")? })
+                let duration: Option<Params> = p.take("EventHoldDuration")?;
+                let duration = duration.map(|mut duration| {
+                    let (days, years) = (duration.take("Days")?, duration.take("Years")?);
+                    duration.end().map(|()| EventHoldDuration { days, years })
+                });
+                Ok(Retention {
+                    mode: p.take("Mode")?,
+                    retain_until: p.take("RetainUntilDate")?,
+                    event_hold: p.take("EventHold")?,
+                    event_hold_duration: duration.transpose()?,
+                })
             })?;
             call(
                 PutObjectRetention {

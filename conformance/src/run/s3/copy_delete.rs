@@ -1,12 +1,15 @@
 //! The operations that copy and delete objects.
 
 use apus_core::s3::{
-    CopyObject, CopySource, DeleteObject, DeleteObjects, Directive, ObjectIdentifier,
+    AnnotationDirective, CopyObject, CopySource, DeleteObject, DeleteObjects, Directive,
+    ObjectIdentifier, RenameObject,
 };
 
-use super::members::{checksum, common, conditions, copy_conditions, customer_key, properties};
+use super::members::{
+    checksum, common, conditions, copy_conditions, customer_key, prefixed_conditions, properties,
+};
 use super::object::stored;
-use super::output::{each, members};
+use super::output::{each, members, nothing};
 use super::params::Params;
 use super::{Found, call};
 
@@ -18,8 +21,9 @@ pub(super) fn read(operation: &str, p: &mut Params) -> Found {
                 bucket: p.take("Bucket")?,
                 key: p.take("Key")?,
                 source: copy_source(p)?,
-                metadata_directive: directive(p, "MetadataDirective")?,
-                tagging_directive: directive(p, "TaggingDirective")?,
+                metadata_directive: directive(p, "MetadataDirective", &DIRECTIVES)?,
+                tagging_directive: directive(p, "TaggingDirective", &DIRECTIVES)?,
+                annotation_directive: directive(p, "AnnotationDirective", &ANNOTATIONS)?,
                 properties: properties(p)?,
                 conditions: conditions(p)?,
                 checksum_algorithm: p.take("ChecksumAlgorithm")?,
@@ -87,6 +91,17 @@ pub(super) fn read(operation: &str, p: &mut Params) -> Found {
                 },
             )
         }
+        "RenameObject" => call(
+            RenameObject {
+                bucket: p.take("Bucket")?,
+                key: p.take("Key")?,
+                rename_source: p.take("RenameSource")?,
+                conditions: prefixed_conditions(p, "Destination")?,
+                source_conditions: prefixed_conditions(p, "Source")?,
+                client_token: p.take("ClientToken")?,
+            },
+            nothing,
+        ),
         _ => return Ok(None),
     }))
 }
@@ -105,12 +120,16 @@ pub(super) fn copy_source(p: &mut Params) -> Result<CopySource, String> {
     })
 }
 
-fn directive(p: &mut Params, name: &str) -> Result<Option<Directive>, String> {
+fn directive<T: Copy>(
+    p: &mut Params,
+    name: &str,
+    known: &[(&str, T)],
+) -> Result<Option<T>, String> {
     let word: Option<String> = p.take(name)?;
     let Some(word) = word else { return Ok(None) };
-    let known = [Directive::Copy, Directive::Replace].into_iter();
-    let found = known.into_iter().find(|known| known.name() == word);
-    found.map(Some).ok_or_else(|| format!("member {name}: {word:?} is unknown"))
+    let found = known.iter().find(|(known, _)| *known == word);
+    let found = found.ok_or_else(|| format!("member {name}: {word:?} is unknown"))?;
+    Ok(Some(found.1))
 }
 
 fn object_identifier(p: &mut Params) -> Result<ObjectIdentifier, String> {
@@ -122,6 +141,11 @@ fn object_identifier(p: &mut Params) -> Result<ObjectIdentifier, String> {
         size: p.take("Size")?,
     })
 }
+
+const DIRECTIVES: [(&str, Directive); 2] =
+    [("COPY", Directive::Copy), ("REPLACE", Directive::Replace)];
+const ANNOTATIONS: [(&str, AnnotationDirective); 2] =
+    [("COPY", AnnotationDirective::Copy), ("EXCLUDE", AnnotationDirective::Exclude)];
 
 /// The members of a write's output that responses to copies have in their document.
 pub(super) const RESULT: [&str; 12] = [

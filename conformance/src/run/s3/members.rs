@@ -30,11 +30,16 @@ pub(super) fn conditions(p: &mut Params) -> Result<Conditions, String> {
 
 /// Reads the conditions on the source of a copy.
 pub(super) fn copy_conditions(p: &mut Params) -> Result<Conditions, String> {
+    prefixed_conditions(p, "CopySource")
+}
+
+/// Reads conditions whose members have this prefix.
+pub(super) fn prefixed_conditions(p: &mut Params, prefix: &str) -> Result<Conditions, String> {
     Ok(Conditions {
-        if_match: p.take("CopySourceIfMatch")?,
-        if_none_match: p.take("CopySourceIfNoneMatch")?,
-        if_modified_since: p.take("CopySourceIfModifiedSince")?,
-        if_unmodified_since: p.take("CopySourceIfUnmodifiedSince")?,
+        if_match: p.take(&format!("{prefix}IfMatch"))?,
+        if_none_match: p.take(&format!("{prefix}IfNoneMatch"))?,
+        if_modified_since: p.take(&format!("{prefix}IfModifiedSince"))?,
+        if_unmodified_since: p.take(&format!("{prefix}IfUnmodifiedSince"))?,
     })
 }
 
@@ -67,6 +72,9 @@ pub(super) fn properties(p: &mut Params) -> Result<Properties, String> {
             mode: p.take("ObjectLockMode")?,
             retain_until: p.take("ObjectLockRetainUntilDate")?,
             legal_hold: p.take("ObjectLockLegalHoldStatus")?,
+            event_hold: p.take("ObjectLockEventHold")?,
+            event_hold_days: p.take("ObjectLockEventHoldDurationDays")?,
+            event_hold_years: p.take("ObjectLockEventHoldDurationYears")?,
         },
     })
 }

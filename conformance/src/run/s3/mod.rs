@@ -7,6 +7,7 @@
 //! status, headers, body └─parse───▶ output                          s3-response
 //! ```
 
+mod annotation;
 mod attached;
 mod bucket;
 mod config;
@@ -89,6 +90,7 @@ fn read(operation: &str, params: &mut Params) -> Result<Box<dyn Call>, String> {
         object::read,
         copy_delete::read,
         attached::read,
+        annotation::read,
         list::read,
         multipart::read,
     ];

@@ -62,7 +62,7 @@ pub(super) fn read(operation: &str, p: &mut Params) -> Found {
     }))
 }
 
-fn checksum_mode(p: &mut Params) -> Result<bool, String> {
+pub(super) fn checksum_mode(p: &mut Params) -> Result<bool, String> {
     match p.take::<Option<String>>("ChecksumMode")?.as_deref() {
         None => Ok(false),
         Some("ENABLED") => Ok(true),
@@ -70,7 +70,8 @@ fn checksum_mode(p: &mut Params) -> Result<bool, String> {
     }
 }
 
-fn object_head(head: &ObjectHead) -> Members {
+/// Returns the metadata of an object or an annotation.
+pub(super) fn object_head(head: &ObjectHead) -> Members {
     members()
         .with("AcceptRanges", &head.accept_ranges)
         .with("ArchiveStatus", &head.archive_status)
@@ -89,6 +90,9 @@ fn object_head(head: &ObjectHead) -> Members {
         .with("LastModified", &head.last_modified)
         .with("Metadata", &head.metadata)
         .with("MissingMeta", &head.missing_meta)
+        .with("ObjectLockEventHold", &head.event_hold)
+        .with("ObjectLockEventHoldDurationDays", &head.event_hold_days)
+        .with("ObjectLockEventHoldDurationYears", &head.event_hold_years)
         .with("ObjectLockLegalHoldStatus", &head.legal_hold)
         .with("ObjectLockMode", &head.lock_mode)
         .with("ObjectLockRetainUntilDate", &head.lock_retain_until)

@@ -128,6 +128,7 @@ fn called(input: &Input) -> Result<(Box<dyn Call>, Service), String> {
         "LifecycleConfiguration": { "Rules": [] }, "LegalHold": { "Status": "ON" },
         "MultipartUpload": { "Parts": [{ "PartNumber": 1, "ETag": "e" }] },
         "Retention": { "Mode": "GOVERNANCE", "RetainUntilDate": "20260102T030405Z" },
+        "AnnotationName": "a", "AnnotationPayload": { "utf8": "x" }, "RenameSource": "/b/j",
     });
     let Value::Object(mut any) = any else { return Err("no members".to_owned()) };
     if ["PutObject", "CopyObject", "CreateMultipartUpload"].contains(&input.operation.as_str()) {

@@ -28,6 +28,8 @@ operation! {
         pub metadata_directive: Option<Directive>,
         /// Whether the tags come from the source (the default) or from `properties`.
         pub tagging_directive: Option<Directive>,
+        /// Whether the annotations come from the source (the default) or the copy has none.
+        pub annotation_directive: Option<AnnotationDirective>,
         /// Metadata, storage class, encryption and other properties of the copy.
         pub properties: Properties,
         /// Preconditions on the object that the copy would replace.
@@ -60,6 +62,25 @@ impl Directive {
     }
 }
 
+/// Whether a copy has the annotations of its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AnnotationDirective {
+    /// It has them.
+    Copy,
+    /// It has no annotations.
+    Exclude,
+}
+
+impl AnnotationDirective {
+    /// Returns the name that S3 uses.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Copy => "COPY",
+            Self::Exclude => "EXCLUDE",
+        }
+    }
+}
+
 /// The response to [`CopyObject`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -79,6 +100,10 @@ impl Operation for CopyObject {
         Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?
             .header("x-amz-metadata-directive", self.metadata_directive.map(Directive::name))
             .header("x-amz-tagging-directive", self.tagging_directive.map(Directive::name))
+            .header(
+                "x-amz-object-annotation-directive",
+                self.annotation_directive.map(AnnotationDirective::name),
+            )
             .announce(&Overrides::default(), self.checksum_algorithm, None)
             .with(&self.source)
             .with(&self.properties)

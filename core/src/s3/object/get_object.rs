@@ -114,7 +114,11 @@ impl Operation for GetObject {
 }
 
 /// Validates a collected body by the checksum in the response headers.
-fn validation(head: &ObjectHead, reply: &Reply, wanted: bool) -> Result<Validation, Error> {
+pub(super) fn validation(
+    head: &ObjectHead,
+    reply: &Reply,
+    wanted: bool,
+) -> Result<Validation, Error> {
     if !wanted {
         let asked = if head.checksums.is_empty() {
             NotValidatedReason::NotAsked

@@ -76,6 +76,12 @@ pub struct ObjectHead {
     pub lock_retain_until: Option<Timestamp>,
     /// The Object Lock legal hold: `ON` or `OFF`.
     pub legal_hold: Option<String>,
+    /// The Object Lock event hold: `ON` or `OFF`.
+    pub event_hold: Option<String>,
+    /// How long the object is retained after the event hold ends, in days.
+    pub event_hold_days: Option<u32>,
+    /// The same in years.
+    pub event_hold_years: Option<u32>,
     /// `Accept-Ranges`.
     pub accept_ranges: Option<String>,
     /// The checksums of the object.
@@ -113,6 +119,13 @@ impl ObjectHead {
                 "x-amz-expiration" => head.expiration = Some(field.text()),
                 "x-amz-missing-meta" => head.missing_meta = field.parsed(),
                 "x-amz-mp-parts-count" => head.parts_count = field.parsed(),
+                "x-amz-object-lock-event-hold" => head.event_hold = Some(field.text()),
+                "x-amz-object-lock-event-hold-duration-days" => {
+                    head.event_hold_days = field.parsed();
+                }
+                "x-amz-object-lock-event-hold-duration-years" => {
+                    head.event_hold_years = field.parsed();
+                }
                 "x-amz-object-lock-legal-hold" => head.legal_hold = Some(field.text()),
                 "x-amz-object-lock-mode" => head.lock_mode = Some(field.text()),
                 "x-amz-object-lock-retain-until-date" => {

@@ -22,6 +22,19 @@ pub struct Retention {
     pub mode: Option<String>,
     /// When the retention ends.
     pub retain_until: Option<Timestamp>,
+    /// The event hold: `ON` or `OFF`. While it is on, the object can't be deleted.
+    pub event_hold: Option<String>,
+    /// How long the object is retained after the event hold ends.
+    pub event_hold_duration: Option<EventHoldDuration>,
+}
+
+/// How long an object is retained after its event hold ends: in days or in years.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventHoldDuration {
+    /// The number of days: 1 to 36,500.
+    pub days: Option<u32>,
+    /// The number of years: 1 to 100.
+    pub years: Option<u32>,
 }
 
 impl Operation for GetObjectRetention {
@@ -36,10 +49,19 @@ impl Operation for GetObjectRetention {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Retention, Error> {
-        let document = error::subresource(reply, "Retention", &["Mode", "RetainUntilDate"])?;
+        let document =
+            error::subresource(reply, "Retention", &["Mode", "RetainUntilDate", "EventHold"])?;
         let root = document.root();
-        let retain_until = root.optional_timestamp("RetainUntilDate");
-        Ok(Retention { mode: text(root, "Mode"), retain_until })
+        let duration = root.child("EventHoldDuration").map(|duration| EventHoldDuration {
+            days: duration.optional("Days"),
+            years: duration.optional("Years"),
+        });
+        Ok(Retention {
+            mode: text(root, "Mode"),
+            retain_until: root.optional_timestamp("RetainUntilDate"),
+            event_hold: text(root, "EventHold"),
+            event_hold_duration: duration,
+        })
     }
 }
 
@@ -67,7 +89,13 @@ impl Operation for PutObjectRetention {
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut xml = Writer::new("Retention", Some(S3_NAMESPACE));
         xml.text_if("Mode", self.retention.mode.as_ref())
-            .text_if("RetainUntilDate", self.retention.retain_until.map(Timestamp::iso8601));
+            .text_if("RetainUntilDate", self.retention.retain_until.map(Timestamp::iso8601))
+            .text_if("EventHold", self.retention.event_hold.as_ref());
+        if let Some(duration) = self.retention.event_hold_duration {
+            xml.element("EventHoldDuration", |xml| {
+                xml.text_if("Days", duration.days).text_if("Years", duration.years);
+            });
+        }
         Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?
             .flag("retention")
             .version(&self.version_id)

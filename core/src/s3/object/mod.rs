@@ -1,5 +1,6 @@
 //! Operations on objects.
 
+mod annotation;
 mod attributes;
 mod copy_object;
 mod copy_source;
@@ -8,15 +9,21 @@ mod delete_objects;
 mod get_object;
 mod head;
 mod head_object;
+mod list_annotations;
 mod lock;
 mod put_object;
+mod rename_object;
 mod response_overrides;
 mod tagging;
 
+pub use self::annotation::{
+    DeleteObjectAnnotation, DeleteObjectAnnotationOutput, GetObjectAnnotation,
+    GetObjectAnnotationOutput, PutObjectAnnotation, PutObjectAnnotationOutput,
+};
 pub use self::attributes::{
     GetObjectAttributes, GetObjectAttributesOutput, ObjectAttribute, ObjectPart, ObjectParts,
 };
-pub use self::copy_object::{CopyObject, CopyObjectOutput, Directive};
+pub use self::copy_object::{AnnotationDirective, CopyObject, CopyObjectOutput, Directive};
 pub use self::copy_source::CopySource;
 pub use self::delete_object::{DeleteObject, DeleteObjectOutput};
 pub use self::delete_objects::{
@@ -26,10 +33,15 @@ pub use self::get_object::{GetObject, GetObjectOutput};
 pub use self::head::{ObjectHead, Stored};
 pub use self::head_object::HeadObject;
 pub(in crate::s3) use self::head_object::proven;
+pub use self::list_annotations::{
+    AnnotationEntry, ListObjectAnnotations, ListObjectAnnotationsOutput,
+};
 pub use self::lock::{
-    GetObjectLegalHold, GetObjectRetention, PutObjectLegalHold, PutObjectRetention, Retention,
+    EventHoldDuration, GetObjectLegalHold, GetObjectRetention, PutObjectLegalHold,
+    PutObjectRetention, Retention,
 };
 pub use self::put_object::PutObject;
+pub use self::rename_object::RenameObject;
 pub use self::response_overrides::ResponseOverrides;
 pub use self::tagging::{
     DeleteObjectTagging, GetObjectTagging, GetObjectTaggingOutput, PutObjectTagging,
