@@ -6,8 +6,8 @@
 pub mod s3 {
     pub use crate::machine::{
         Checkpoint, CheckpointChange, CheckpointChanges, CheckpointPart, Checkpoints,
-        DeleteManyOptions, DeletedMany, DownloadOptions, Downloaded, PartLimits, ServerCopyOptions,
-        UploadOptions, Uploaded,
+        DeleteManyOptions, DeletedMany, DownloadOptions, Downloaded, NotCopied, PartLimits,
+        ServerCopyOptions, UploadOptions, Uploaded,
     };
     pub use crate::s3::*;
     pub use crate::task::multipart::MultipartUpload;

@@ -18,6 +18,7 @@ both! {
     many_objects_are_removed,
     a_server_without_delete_objects_is_asked_one_by_one,
     objects_of_any_size_are_copied,
+    a_copy_has_tags_and_annotations_of_its_source_whatever_its_size,
     one_machine_goes_under_two_accounts,
 }
 
@@ -81,6 +82,49 @@ fn objects_of_any_size_are_copied(via: Via) {
         assert_eq!(head.content_type.as_deref(), Some("image/x-pattern"));
         assert_eq!(head.metadata["colour"], "grey");
     }
+}
+
+fn a_copy_has_tags_and_annotations_of_its_source_whatever_its_size(via: Via) {
+    let server = uploads::server(false, Plan::new());
+    let mut setup = Setup::of(&server);
+    setup.config.quirks = apus_core::quirks::Provider::Aws.quirks();
+    let client = setup.client(via);
+    let mut put = PutObject::new("bucket", "source", pattern(100_000));
+    put.properties.tagging = [("a", "b c"), ("é", "")].into_iter().collect();
+    client.call(put).unwrap();
+    for (name, text) in [("one", "a note"), ("a b&c", "é")] {
+        client.call(PutObjectAnnotation::new("bucket", "source", name, text)).unwrap();
+    }
+    for (threshold, directive) in
+        [(1 << 20, None), (1 << 10, None), (1 << 10, Some(AnnotationDirective::Exclude))]
+    {
+        let options = ServerCopyOptions {
+            threshold,
+            part_size: 32 << 10,
+            limits: uploads::options().limits,
+            ..ServerCopyOptions::default()
+        };
+        let mut copy = CopyObject::new("bucket", "key", CopySource::new("bucket", "source"));
+        copy.annotation_directive = directive;
+        let machine = S3Copy::new(copy, options, Arc::clone(&client.service), 7);
+        let done = client.run(machine, Origin::none()).unwrap();
+        assert_eq!((done.parts > 0, done.not_copied), (threshold == 1 << 10, vec![]));
+        let tags = client.call(GetObjectTagging::new("bucket", "key")).unwrap().tags;
+        assert_eq!(tags, [("a", "b c"), ("é", "")].into_iter().collect());
+        let list = client.call(ListObjectAnnotations::new("bucket", "key")).unwrap();
+        let names: Vec<_> = list.annotations.iter().map(|it| it.annotation_name.as_str()).collect();
+        match directive {
+            Some(_) => assert!(names.is_empty(), "{names:?}"),
+            None => {
+                assert_eq!(names, ["a b&c", "one"]);
+                let got = client.call(GetObjectAnnotation::new("bucket", "key", "a b&c")).unwrap();
+                assert_eq!(got.annotation_payload, "é");
+            }
+        }
+    }
+    client.call(DeleteObjectAnnotation::new("bucket", "source", "one")).unwrap();
+    let gone = client.call(GetObjectAnnotation::new("bucket", "source", "one")).unwrap_err();
+    assert_eq!(gone.code(), Some("NoSuchAnnotation"));
 }
 
 /// Reads an object under auth 0, and writes it under auth 1 to another server.

@@ -58,4 +58,11 @@ pub enum Notice {
         /// The operation.
         operation: &'static str,
     },
+    /// A copy in parts is made without something of its source that can't be read.
+    NotCopied {
+        /// What it is: `tags`, `annotations`.
+        what: &'static str,
+        /// Why it can't be read.
+        error: Error,
+    },
 }

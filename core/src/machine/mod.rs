@@ -44,8 +44,8 @@ pub use self::swift_delete::{
 #[cfg(feature = "swift")]
 pub use self::trust_scoped::{Delegation, TrustOutcome, TrustScoped, TrustUse};
 pub use self::upload::{
-    Checkpoint, CheckpointChange, CheckpointChanges, CheckpointPart, Checkpoints, PartLimits,
-    Resumable, S3Upload, UploadOptions, UploadSource, Uploaded,
+    Checkpoint, CheckpointChange, CheckpointChanges, CheckpointPart, Checkpoints, NotCopied,
+    PartLimits, Resumable, S3Upload, UploadOptions, UploadSource, Uploaded,
 };
 #[cfg(feature = "swift")]
 pub use self::upload::{

@@ -169,6 +169,11 @@ impl IntoMachine<Service> for Download {
 
 /// Copies an object of any size on the server: by one CopyObject up to 5 GiB, in parts above that.
 ///
+/// The copy has the metadata, tags and annotations of its source unless the directives of
+/// [`CopyObject`] say otherwise, whatever its size. What can't be read at the source is in
+/// [`Uploaded::not_copied`](crate::machine::Uploaded::not_copied). The annotations of a copy in parts
+/// are added after the object is there: until then, and where that fails, it has some of them.
+///
 /// ```
 /// use apus_core::api::s3::ServerCopy;
 ///

@@ -16,6 +16,7 @@ mod cloud;
 #[cfg(feature = "clouds")]
 mod clouds;
 mod copy;
+mod copy_in_parts;
 mod copy_source;
 #[cfg(feature = "credentials")]
 mod credentials_renewal;

@@ -109,6 +109,9 @@ fn told(notice: &Notice) -> String {
         Notice::Unconditional { operation } => format!(
             "{operation}: the server does not support `If-None-Match`; a HEAD found no object"
         ),
+        Notice::NotCopied { what, error } => {
+            format!("the {what} of the source are not copied, as they can't be read: {error}")
+        }
         _ => "an event of an unknown kind occurred".to_owned(),
     }
 }

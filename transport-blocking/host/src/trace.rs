@@ -105,6 +105,10 @@ mod enabled {
             }
             Notice::RenewalFailed { error } => failed(error, "renewal failed"),
             Notice::TrustRefused { error } => failed(error, "trust refused"),
+            Notice::NotCopied { what, error } => {
+                let kind = error_type(error);
+                warn!(what, error.r#type = kind, error.message = %error, "not copied");
+            }
             Notice::TrustLeft { id, error } => {
                 let kind = error_type(error);
                 warn!(trust.id = id, error.r#type = kind, error.message = %error, "trust left");

@@ -29,6 +29,11 @@ pub enum Operation {
     CompleteMultipartUpload,
     AbortMultipartUpload,
     ListParts,
+    GetObjectTagging,
+    PutObjectAnnotation,
+    GetObjectAnnotation,
+    DeleteObjectAnnotation,
+    ListObjectAnnotations,
     /// Any request to which the model responds with 501.
     Other,
 }

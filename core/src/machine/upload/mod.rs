@@ -48,7 +48,7 @@ mod tag;
 pub use self::checkpoint::{
     Checkpoint, CheckpointChange, CheckpointChanges, CheckpointPart, Checkpoints, Resumable,
 };
-pub use self::multipart::Uploaded;
+pub use self::multipart::{NotCopied, Uploaded};
 pub use self::plan::PartLimits;
 pub use self::s3::{S3Upload, UploadOptions};
 pub use self::source::UploadSource;

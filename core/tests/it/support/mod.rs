@@ -22,7 +22,7 @@ use apus_core::contract::{Machine, OnFailure};
 use apus_core::credentials::Credentials;
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{End, Exchange, Outgoing, Receiving};
-use apus_core::machine::{Auth, Pump, Turn};
+use apus_core::machine::{Auth, Observer, Pump, Turn};
 use apus_core::s3::{BaseUrl, Config, EndpointConfig, Service};
 use apus_core::{Error, Now};
 use bytes::Bytes;
@@ -184,6 +184,12 @@ impl<M: Machine> Sim<M> {
     /// What bodies are ranges of.
     pub(crate) fn source(mut self, source: impl Into<Bytes>) -> Self {
         self.source = source.into();
+        self
+    }
+
+    /// With an observer.
+    pub(crate) fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.pump = self.pump.with_observer(observer);
         self
     }
 

@@ -101,6 +101,17 @@ impl<'a> Call<'a> {
     fn recognise(&self) -> Operation {
         let has = |name| self.query(name).is_some();
         let method = self.request.method.as_str();
+        if !self.key.is_empty() {
+            let named = has("annotationName");
+            match method {
+                "GET" if has("tagging") => return Operation::GetObjectTagging,
+                "PUT" if has("annotation") => return Operation::PutObjectAnnotation,
+                "GET" if has("annotation") && named => return Operation::GetObjectAnnotation,
+                "GET" if has("annotation") => return Operation::ListObjectAnnotations,
+                "DELETE" if has("annotation") => return Operation::DeleteObjectAnnotation,
+                _ => {}
+            }
+        }
         if OTHERS.into_iter().any(has) {
             return Operation::Other;
         }

@@ -9,8 +9,10 @@
 //!
 //! Responses follow the API reference of Amazon S3; [`Manners`] has the differences of other
 //! servers. The model has no clock: [`S3Model::set_now`] sets the time. It checks no signatures,
-//! and supports no versions, tags or access control (501).
+//! and supports no versions or access control (501). Of tags it has those that a write
+//! gives, and GetObjectTagging.
 
+mod attached;
 mod buckets;
 mod call;
 mod conditions;
@@ -60,6 +62,10 @@ pub struct Object {
     pub etag: String,
     /// Content headers and `x-amz-meta-*`, with lower-case names.
     pub headers: Vec<(String, String)>,
+    /// Its tags, as `x-amz-tagging` has them.
+    pub tags: String,
+    /// Its annotations by their names.
+    pub annotations: BTreeMap<String, Bytes>,
     /// Seconds since 1970.
     pub last_modified: u64,
     /// The checksum that the server keeps.
@@ -312,6 +318,11 @@ impl S3Model {
     /// Adds the headers of every response.
     fn finish(&self, answer: Answer, request: &Request) -> Reply {
         let id = format!("{:016X}", self.requests);
+            Operation::GetObjectTagging => self.get_tagging(call),
+            Operation::PutObjectAnnotation => self.put_annotation(call),
+            Operation::GetObjectAnnotation => self.get_annotation(call),
+            Operation::DeleteObjectAnnotation => self.delete_annotation(call),
+            Operation::ListObjectAnnotations => self.list_annotations(call),
         let head = request.method == "HEAD";
         let reply = answer.unwrap_or_else(|refusal| refusal.reply(head, request.path(), &id));
         reply
@@ -352,7 +363,16 @@ impl S3Model {
             covers: ChecksumType::FullObject,
         });
         let etag = digest::md5_hex(&body);
-        Object { body, etag, headers, last_modified: self.now, checksum, parts: Vec::new() }
+        Object {
+            body,
+            etag,
+            headers,
+            tags: String::new(),
+            annotations: BTreeMap::new(),
+            last_modified: self.now,
+            checksum,
+            parts: Vec::new(),
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use super::{
 pub(super) struct Details {
     pub(super) initiated: u64,
     headers: Vec<(String, String)>,
+    tags: String,
     checksum: Option<(Algorithm, ChecksumType)>,
     parts: BTreeMap<u32, Part>,
 }
@@ -50,6 +51,7 @@ impl S3Model {
             details: Details {
                 initiated: self.now,
                 headers: kept_headers(call),
+                tags: call.header("x-amz-tagging").unwrap_or_default().to_owned(),
                 checksum,
                 parts: BTreeMap::new(),
             },
@@ -272,6 +274,8 @@ impl S3Model {
             body: body.into(),
             etag: format!("{}-{}", digest::md5_hex(&digests), parts.len()),
             headers: details.headers.clone(),
+            tags: details.tags.clone(),
+            annotations: BTreeMap::new(),
             last_modified: self.now,
             checksum,
             parts: parts.iter().map(part_of_object).collect(),

@@ -44,6 +44,10 @@ impl S3Model {
                 reply = reply.header(name, value);
             }
         }
+        let tags = object.tags.split('&').filter(|tag| !tag.is_empty()).count();
+        if tags > 0 {
+            reply = reply.header("x-amz-tagging-count", tags.to_string());
+        }
         if reply.find_header("content-type").is_none() {
             reply = reply.header("Content-Type", "binary/octet-stream");
         }
@@ -80,7 +84,8 @@ impl S3Model {
             |name| call.header(name),
             &self.manners,
         )?;
-        let object = self.single(payload.bytes, kept_headers(call), payload.checksum);
+        let mut object = self.single(payload.bytes, kept_headers(call), payload.checksum);
+        object.tags = call.header("x-amz-tagging").unwrap_or_default().to_owned();
         let mut reply = Reply::new(200).header("ETag", quoted(&object.etag));
         if let Some(checksum) = &object.checksum {
             reply.headers.extend(checksum.headers());
@@ -111,7 +116,15 @@ impl S3Model {
                 .and_then(|kept| super::Algorithm::from_name(kept.algorithm))
                 .map(|algorithm| (algorithm, algorithm.value(&source.body))),
         };
-        let object = self.single(source.body, headers, checksum.filter(|_| self.manners.checksums));
+        let mut object =
+            self.single(source.body, headers, checksum.filter(|_| self.manners.checksums));
+        object.tags = match call.header("x-amz-tagging-directive") {
+            Some("REPLACE") => call.header("x-amz-tagging").unwrap_or_default().to_owned(),
+            _ => source.tags,
+        };
+        if call.header("x-amz-object-annotation-directive") != Some("EXCLUDE") {
+            object.annotations = source.annotations;
+        }
         let mut document = Document::result("CopyObjectResult");
         document.text("LastModified", iso_date(object.last_modified));
         document.text("ETag", quoted(&object.etag));
@@ -146,7 +159,7 @@ impl S3Model {
         Ok(())
     }
 
-    fn find(&self, bucket: &str, key: &str) -> Result<&Object, Refusal> {
+    pub(super) fn find(&self, bucket: &str, key: &str) -> Result<&Object, Refusal> {
         let objects = &self.bucket(bucket)?.objects;
         objects.get(key).ok_or_else(|| refusal::no_such_key().detail("Key", key))
     }

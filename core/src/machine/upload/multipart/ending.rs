@@ -126,7 +126,7 @@ impl Multipart {
             leftovers.push(self.late_parts());
         }
         let size = self.flight.size();
-        Uploaded { etag, version_id, size, parts, checksums, recovered: false, leftovers }
+        Uploaded { etag, version_id, size, parts, checksums, leftovers, ..Uploaded::default() }
     }
 
     /// Compares the server's checksums of the object with those computed from the parts.

@@ -78,10 +78,35 @@ pub struct Uploaded {
     /// Whether the response to the last request was lost, and a check proved that the object was
     /// stored.
     pub recovered: bool,
+    /// What a copy in parts does not have of its source; empty for any other upload.
+    pub not_copied: Vec<NotCopied>,
     /// Possible leftovers although the upload succeeded: another multipart upload, if a response to
     /// CreateMultipartUpload was lost; a part, if an attempt at it had no response, because the
     /// server may store it after the object was made.
     pub leftovers: Vec<Leftover>,
+}
+
+/// What a copy in parts does not have of its source, because it can't be read there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NotCopied {
+    /// The tags: GetObjectTagging was refused. The source may have none.
+    Tags,
+    /// The annotations: ListObjectAnnotations was refused. The source may have none.
+    Annotations,
+    /// `Expires`: it is no date.
+    Expires,
+}
+
+impl NotCopied {
+    /// Returns the name of what is not copied.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tags => "tags",
+            Self::Annotations => "annotations",
+            Self::Expires => "Expires",
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -1,32 +1,47 @@
 //! Copies of an object of any size on the server.
 //!
 //! ```text
-//!  Head ── what is it, how large? ──┬─ up to 5 GiB ─▶ Absent ─▶ CopyObject ────────▶ over
-//!                                   └─ above ───────▶ Multipart of UploadPartCopy ─▶ over
+//!  Head ── what is it, how large? ──┬─ up to 5 GiB ─▶ Absent ─▶ CopyObject ───────────────────────▶ over
+//!                                   └─ above ─▶ Gather ─▶ Multipart of UploadPartCopy ─▶ Attach ─▶ over
+//!                                       tags, names of annotations              annotations
 //! ```
 //!
 //! A copy that must not replace an object checks whether there is one (Absent), where the server
 //! may ignore the condition. The source is pinned by the ETag in the response to HEAD, so that all
-//! parts of a multipart copy come from one object. CopyObject keeps metadata, content type and the
-//! like by itself; a multipart copy takes them from the HEAD, unless the caller replaces them. The
-//! tags of a multipart copy are those that the caller gives: a HEAD does not return them.
+//! parts of a multipart copy come from one object.
+//!
+//! The directives mean the same for every size. What CopyObject copies by itself, a multipart copy
+//! reads from the source:
+//!
+//! | | from | not copied |
+//! | --- | --- | --- |
+//! | metadata, content type and the like, `Expires` | the HEAD | an `Expires` that is no date |
+//! | tags | GetObjectTagging, before the copy | where it is refused, and no HEAD shows that there are any |
+//! | annotations | ListObjectAnnotations before, GetObjectAnnotation and PutObjectAnnotation after the copy | where the list is refused |
+//!
+//! What is not copied is in [`Uploaded::not_copied`], and a notice. Where the directive is set, it is
+//! an error instead, before anything is written.
+
+mod attach;
+mod gather;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use self::attach::Attach;
+use self::gather::{Gather, Gathered, source_common};
 use crate::checksum::RequestChecksumCalculation;
-use crate::contract::{Machine, OnFailure, Operation, Step, StreamWindow};
+use crate::contract::{Machine, Notice, OnFailure, Operation, Step, StreamWindow};
 use crate::error::{Error, ExchangeError, Leftover};
 use crate::http::Completion;
 use crate::machine::Call;
 use crate::machine::compose::{nest, seed};
 use crate::machine::upload::multipart::{Job, Multipart, PartsFrom};
 use crate::machine::upload::plan::Plan;
-use crate::machine::upload::{Checkpoints, PartLimits, Uploaded, absent};
-use crate::now::Now;
+use crate::machine::upload::{Checkpoints, NotCopied, PartLimits, Uploaded, absent};
+use crate::now::{Now, Timestamp};
 use crate::s3::{
-    ChecksumOptions, CommonParams, Conditions, CopyObject, Directive, HeadObject, ObjectHead,
-    Properties, Service,
+    ChecksumOptions, Conditions, CopyObject, Directive, HeadObject, ObjectHead, Properties, Service,
 };
 
 /// The options of a copy on the server.
@@ -67,6 +82,7 @@ pub struct S3Copy {
     seed: u64,
     phase: Phase,
     cancelled: bool,
+    notices: Vec<Notice>,
 }
 
 #[derive(Debug)]
@@ -75,7 +91,11 @@ enum Phase {
     /// Checks whether there is an object. If not, this copy of so many bytes is made.
     Absent(Box<Call<HeadObject>>, Box<CopyObject>, u64),
     Copy(Box<Call<CopyObject>>, u64),
-    Multipart(Box<Multipart>),
+    /// Reads what CopyObject copies by itself. Then this copy is made, of the object of this HEAD.
+    Gather(Box<Gather>, Box<CopyObject>, Box<ObjectHead>),
+    /// Copies the parts. Then what the third has is added to the copy of the second.
+    Multipart(Box<Multipart>, Box<CopyObject>, Gathered),
+    Attach(Box<Attach>),
     Over(Option<Error>),
 }
 
@@ -88,7 +108,8 @@ impl S3Copy {
         seed: u64,
     ) -> Self {
         let phase = Phase::Over(None);
-        let mut this = Self { copy, options, service, auth: 0, seed, phase, cancelled: false };
+        let (auth, cancelled, notices) = (0, false, Vec::new());
+        let mut this = Self { copy, options, service, auth, seed, phase, cancelled, notices };
         this.phase = this.head();
         this
     }
@@ -107,10 +128,7 @@ impl S3Copy {
         head.version_id.clone_from(&source.version_id);
         head.conditions.clone_from(&source.conditions);
         head.customer_key.clone_from(&source.customer_key);
-        head.common = CommonParams {
-            expected_bucket_owner: source.expected_bucket_owner.clone(),
-            request_payer: self.copy.common.request_payer.clone(),
-        };
+        head.common = source_common(&self.copy);
         Phase::Head(Box::new(self.call(head, HEAD)))
     }
 
@@ -127,6 +145,13 @@ impl S3Copy {
         if copy.source.conditions.if_match.is_none() {
             copy.source.conditions.if_match = head.etag.clone().filter(|etag| !etag.is_empty());
         }
+        if !copy.properties.tagging.0.is_empty()
+            && copy.tagging_directive != Some(Directive::Replace)
+        {
+            return Err(Error::invalid_input(
+                "the copy has tags, but `tagging_directive` is not `Replace`",
+            ));
+        }
         if size <= self.options.threshold.min(LARGEST_COPY) {
             let heeds = self.service.config().quirks.conditional_put;
             if absent::is_needed(&copy.conditions, heeds) {
@@ -137,22 +162,48 @@ impl S3Copy {
             }
             return Ok(Phase::Copy(Box::new(self.call(copy, COPY)), size));
         }
+        let service = Arc::clone(&self.service);
+        let gather = Gather::new(&copy, &head, service, self.auth, seed(self.seed, GATHER));
+        Ok(Phase::Gather(Box::new(gather), Box::new(copy), Box::new(head)))
+    }
+
+    fn in_parts(
+        &self,
+        copy: Box<CopyObject>,
+        head: ObjectHead,
+        mut gathered: Gathered,
+    ) -> Result<Phase, Error> {
+        let keyed = copy.properties.encryption.customer_key.is_some();
+        if keyed && !gathered.annotations.is_empty() {
+            return Err(Error::invalid_input(format!(
+                "the source has {} annotations, which an object with a customer-provided key can't \
+                 have",
+                gathered.annotations.len()
+            ))
+            .with_hint("set `annotation_directive` to `Exclude`"));
+        }
         let limits = self.options.limits.within(&self.service.config().quirks);
-        let plan = Plan::known(size, self.options.part_size, &limits)?;
-        let replaces = copy.metadata_directive == Some(Directive::Replace);
-        let properties = if replaces { copy.properties } else { kept(copy.properties, head) };
+        let plan = Plan::known(head.size.unwrap_or_default(), self.options.part_size, &limits)?;
+        let mut properties = copy.properties.clone();
+        if copy.metadata_directive != Some(Directive::Replace) {
+            if head.expires.as_deref().is_some_and(|text| Timestamp::parse_http(text).is_none()) {
+                gathered.not_copied.push(NotCopied::Expires);
+            }
+            properties = kept(properties, head);
+        }
+        properties.tagging = std::mem::take(&mut gathered.tags);
         let never =
             self.service.config().checksum.request_mode() == RequestChecksumCalculation::Never;
         let job = Job {
-            bucket: copy.bucket,
-            key: copy.key,
+            bucket: copy.bucket.clone(),
+            key: copy.key.clone(),
             properties,
             conditions: Conditions {
-                if_match: copy.conditions.if_match,
-                if_none_match: copy.conditions.if_none_match,
+                if_match: copy.conditions.if_match.clone(),
+                if_none_match: copy.conditions.if_none_match.clone(),
                 ..Conditions::default()
             },
-            common: copy.common,
+            common: copy.common.clone(),
             checksum: ChecksumOptions::default(),
             algorithm: copy.checksum_algorithm.filter(|_| !never),
             checksum_type: None,
@@ -165,22 +216,33 @@ impl S3Copy {
             seed: self.seed,
             checkpoints: Checkpoints::default(),
         };
-        let from = PartsFrom::Object(Box::new(copy.source));
+        let from = PartsFrom::Object(Box::new(copy.source.clone()));
         let service = Arc::clone(&self.service);
-        Ok(Phase::Multipart(Box::new(Multipart::new(
-            job,
-            from,
-            plan,
-            service,
-            StreamWindow::default(),
-        ))))
+        let inner = Multipart::new(job, from, plan, service, StreamWindow::default());
+        Ok(Phase::Multipart(Box::new(inner), copy, gathered))
+    }
+
+    /// Returns the next phase after the parts: the annotations, or `Err` with the result.
+    fn attach(
+        &self,
+        copy: Box<CopyObject>,
+        gathered: Gathered,
+        mut uploaded: Uploaded,
+    ) -> Result<Phase, Uploaded> {
+        uploaded.not_copied = gathered.not_copied;
+        if gathered.annotations.is_empty() {
+            return Err(uploaded);
+        }
+        let (names, service) = (gathered.annotations, Arc::clone(&self.service));
+        let seed = seed(self.seed, ATTACH);
+        Ok(Phase::Attach(Box::new(Attach::new(copy, names, uploaded, service, self.auth, seed))))
     }
 }
 
 impl Machine for S3Copy {
     fn leftovers(&self) -> Vec<Leftover> {
         match &self.phase {
-            Phase::Multipart(inner) => inner.leftovers(),
+            Phase::Multipart(inner, ..) => inner.leftovers(),
             _ => Vec::new(),
         }
     }
@@ -227,7 +289,39 @@ impl Machine for S3Copy {
                         }));
                     }
                 },
-                Phase::Multipart(inner) => return inner.poll(now),
+                Phase::Gather(gather, ..) => match pass(gather.poll(now)) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(gathered) => {
+                        let phase = std::mem::replace(&mut self.phase, Phase::Over(None));
+                        let Phase::Gather(mut gather, copy, head) = phase else { continue };
+                        self.notices.extend(std::iter::from_fn(|| gather.notice()));
+                        let gathered = match self.cancelled {
+                            true => Err(ExchangeError::cancelled().into()),
+                            false => gathered,
+                        };
+                        let next = gathered.and_then(|found| self.in_parts(copy, *head, found));
+                        self.phase = next.unwrap_or_else(|error| Phase::Over(Some(error)));
+                    }
+                },
+                Phase::Multipart(inner, ..) => match pass(inner.poll(now)) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(uploaded) => {
+                        let phase = std::mem::replace(&mut self.phase, Phase::Over(None));
+                        let Phase::Multipart(_, copy, gathered) = phase else { continue };
+                        match uploaded.map(|uploaded| self.attach(copy, gathered, uploaded)) {
+                            Ok(Ok(phase)) => self.phase = phase,
+                            Ok(Err(uploaded)) => return Step::Done(Ok(uploaded)),
+                            Err(error) => return Step::Done(Err(error)),
+                        }
+                    }
+                },
+                Phase::Attach(inner) => match pass(inner.poll(now)) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(result) => {
+                        self.phase = Phase::Over(None);
+                        return Step::Done(result);
+                    }
+                },
                 Phase::Over(error) => {
                     return match error.take() {
                         Some(error) => Step::Done(Err(error)),
@@ -239,8 +333,11 @@ impl Machine for S3Copy {
     }
 
     fn complete(&mut self, now: Now, mut done: Completion) {
-        if let Phase::Multipart(inner) = &mut self.phase {
-            return inner.complete(now, done);
+        match &mut self.phase {
+            Phase::Gather(gather, ..) => return gather.complete(now, done),
+            Phase::Multipart(inner, ..) => return inner.complete(now, done),
+            Phase::Attach(inner) => return inner.complete(now, done),
+            _ => {}
         }
         match (&mut self.phase, done.route()) {
             (Phase::Head(call), Some(HEAD)) => call.complete(now, done),
@@ -258,16 +355,38 @@ impl Machine for S3Copy {
             }
             Phase::Head(call) | Phase::Absent(call, ..) => call.cancel(now, on_failure),
             Phase::Copy(call, _) => call.cancel(now, on_failure),
-            Phase::Multipart(inner) => inner.cancel(now, on_failure),
+            Phase::Gather(gather, ..) => gather.cancel(now, on_failure),
+            Phase::Multipart(inner, ..) => inner.cancel(now, on_failure),
+            Phase::Attach(inner) => inner.cancel(now, on_failure),
             Phase::Over(_) => {}
         }
     }
 
     fn concurrency(&self) -> usize {
         match &self.phase {
-            Phase::Multipart(inner) => inner.concurrency(),
+            Phase::Multipart(inner, ..) => inner.concurrency(),
             _ => self.options.concurrency.max(1),
         }
+    }
+
+    fn notice(&mut self) -> Option<Notice> {
+        if !self.notices.is_empty() {
+            return Some(self.notices.remove(0));
+        }
+        match &mut self.phase {
+            Phase::Gather(gather, ..) => gather.notice(),
+            Phase::Multipart(inner, ..) => inner.notice(),
+            _ => None,
+        }
+    }
+}
+
+/// Handles a step of an inner machine whose drafts get no slot: no other machine is in its phase.
+fn pass<T, U>(step: Step<T>) -> ControlFlow<Step<U>, Result<T, Error>> {
+    match step {
+        Step::Send(draft) => ControlFlow::Break(Step::Send(draft)),
+        Step::Wait(wait) => ControlFlow::Break(Step::Wait(wait)),
+        Step::Done(result) => ControlFlow::Continue(result),
     }
 }
 
@@ -279,6 +398,7 @@ fn kept(asked: Properties, head: ObjectHead) -> Properties {
         content_encoding: head.content_encoding,
         content_language: head.content_language,
         content_type: head.content_type,
+        expires: head.expires.as_deref().and_then(Timestamp::parse_http),
         metadata: head.metadata,
         ..asked
     }
@@ -287,6 +407,8 @@ fn kept(asked: Properties, head: ObjectHead) -> Properties {
 const HEAD: u32 = 0;
 const COPY: u32 = 1;
 const LOOK: u32 = 2;
+const GATHER: u32 = 3;
+const ATTACH: u32 = 4;
 
 /// The maximum size of CopyObject, in bytes.
 const LARGEST_COPY: u64 = 5 << 30;
