@@ -231,6 +231,11 @@ pub trait Service {
         Err(Error::invalid_input("this service has no retry policy of its own"))
     }
 
+    /// Adds advice to the error of a call: which setting helps. The default adds none.
+    fn advise(&self, error: Error) -> Error {
+        error
+    }
+
     /// Learns from an error where `resource` is located. Returns true if another attempt would be
     /// sent to another place than the one that failed.
     fn learn(&self, resource: &str, error: &Error) -> bool;

@@ -318,7 +318,8 @@ impl<O: Operation> Call<O> {
     }
 
     fn named(&self, error: Error) -> Error {
-        error.in_operation(O::NAME).with_attempts(self.attempts.made())
+        let error = error.in_operation(O::NAME).with_attempts(self.attempts.made());
+        self.service.advise(error)
     }
 
     /// Handles a failed attempt; `acted` says whether the attempt may have been applied.

@@ -6,13 +6,13 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
 use http::header::{ETAG, HeaderName};
 
 use crate::error::{Error, Kind};
 use crate::http::Reply;
 use crate::now::Timestamp;
 use crate::retry::{Idempotency, RetryDecision};
+use crate::s3::hints;
 use crate::xml::{Document, Element};
 
 /// Checks that the response was not rejected and has a status of 2xx.
@@ -171,7 +171,10 @@ fn of_document(reply: &Reply, root: Option<Element<'_>>) -> Error {
     let header = reply.header(&BUCKET_REGION).map(str::to_owned);
     let region = header.or_else(|| text("Region")).filter(|region| !region.is_empty());
     let message = text("Message");
-    let hint = hint(reply.status(), code.as_deref(), message.as_deref().unwrap_or_default());
+    let hint = match root {
+        Some(_) => None,
+        None => hints::of_page(reply.status(), &reply.body),
+    };
     let error = Error::refused(reply.status(), code, message)
         .with_region(region)
         .with_retry_after(retry_after(reply))
@@ -195,51 +198,6 @@ fn retry_after(reply: &Reply) -> Option<Duration> {
         return Some(Duration::from_millis(millis));
     }
     reply.retry_after()
-}
-
-/// Returns the setting that helps where the server does not support something in the request.
-fn hint(status: StatusCode, code: Option<&str>, message: &str) -> Option<&'static str> {
-    let message = message.to_ascii_lowercase();
-    let says = |text: &str| message.contains(text);
-    if status == StatusCode::PAYLOAD_TOO_LARGE {
-        return Some(TOO_LARGE);
-    }
-    Some(match (status.as_u16(), code?) {
-        (411, "MissingContentLength") => {
-            "the server requires Content-Length: set checksum placement to `header`"
-        }
-        (400, "XAmzContentSHA256Mismatch") => {
-            "the server may not support trailers or framed bodies: set checksum placement to \
-             `header` and payload to `signed` or `unsigned`"
-        }
-        (400, "InvalidTrailer" | "MalformedTrailerError") => {
-            "the server does not support trailers: set checksum placement to `header`"
-        }
-        (400, "MissingContentMD5" | "MissingDigest") => CONTENT_MD5,
-        (400, "InvalidRequest" | "InvalidArgument") if says("content-md5") => CONTENT_MD5,
-        (400 | 501, _) if says("x-amz-sdk-checksum-algorithm") => {
-            "the server does not support this header: set `sdk_checksum_algorithm_header` to false"
-        }
-        (400 | 501, "InvalidRequest" | "InvalidArgument" | "NotImplemented")
-            if says("x-amz-checksum") || says("checksum algorithm") =>
-        {
-            "the server does not support this checksum: set `checksum_algorithm` to another one, \
-             checksum placement to `content-md5`, or `request_checksum_calculation` to `never`"
-        }
-        (400 | 501, "InvalidRequest" | "InvalidArgument" | "NotImplemented")
-            if says("trailer") || says("aws-chunked") || says("streaming-") =>
-        {
-            "the server does not support framed bodies: set checksum placement to `header` and \
-             payload to `signed` or `unsigned`"
-        }
-        (400, "InvalidPart") if says("same length") => {
-            "the server requires parts of equal size: set the provider to `r2`"
-        }
-        (501, "NotImplemented") => {
-            "the server does not support this operation or one of its options"
-        }
-        _ => return None,
-    })
 }
 
 /// Decides what to do about an error response or an unreadable response.
@@ -281,14 +239,6 @@ pub(super) fn judge(error: &Error, idempotency: Idempotency) -> RetryDecision {
         _ => RetryDecision::Final,
     }
 }
-
-/// What helps where a proxy or gateway limits the size of a request.
-pub(crate) const TOO_LARGE: &str = "a proxy may limit the size of a request: lower `threshold` \
-                                    (`s3_store_large_object_size`), so that the object is sent in \
-                                    parts";
-
-const CONTENT_MD5: &str =
-    "the server requires Content-MD5: set checksum placement to `content-md5`";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");

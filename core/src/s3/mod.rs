@@ -26,6 +26,7 @@ mod bucket;
 mod commit_check;
 mod config;
 mod error;
+mod hints;
 mod list;
 mod multipart;
 mod negotiation;
@@ -44,7 +45,8 @@ pub use self::config::{Config, PayloadSigning};
 #[cfg(feature = "credentials")]
 pub(crate) use self::endpoint::dns_suffix;
 pub use self::endpoint::{Addressing, BaseUrl, EndpointConfig};
-pub(crate) use self::error::{TOO_LARGE, code as error_code, server_time, success};
+pub(crate) use self::error::{code as error_code, server_time, success};
+pub(crate) use self::hints::TOO_LARGE;
 pub use self::list::*;
 pub use self::multipart::*;
 pub use self::object::*;

@@ -15,6 +15,7 @@ use crate::s3::{
     error,
     negotiation::{Negotiated, Refused},
 };
+    hints::{self, Way},
 
 /// An S3 endpoint and the configuration of its requests. Cheap to clone; clones share the learnt
 /// regions of buckets.
@@ -180,6 +181,21 @@ impl contract::Service for Service {
             return false;
         }
         let Ok(moved) = known.with_region(region) else { return false };
+    fn advise(&self, error: Error) -> Error {
+        if error.hint().is_some() {
+            return error;
+        }
+        let endpoint = &self.0.config.endpoint;
+        let way = Way {
+            tls: endpoint.endpoint.as_ref().is_none_or(BaseUrl::is_tls),
+            addressing: endpoint.endpoint.as_ref().map(|_| self.0.resolver.config().addressing),
+        };
+        match hints::of_error(&error, way) {
+            Some(advice) => error.with_hint(advice),
+            None => error,
+        }
+    }
+
         if regions.len() >= MOST_REGIONS {
             regions.clear();
         }

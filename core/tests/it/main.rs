@@ -69,6 +69,7 @@ mod s3_answers;
 mod s3_drafts;
 mod s3_endpoint;
 mod s3_lists;
+mod s3_hints;
 mod s3_negotiation;
 mod s3_resume;
 mod s3_verdicts;

@@ -424,66 +424,6 @@ impl Observer for Heard {
     }
 }
 
-// The words are Amazon's, Oracle's, Backblaze's, Cloudflare's and OVHcloud's.
-#[test]
-fn a_refusal_that_a_setting_would_help_names_the_setting() {
-    for (status, code, message, setting) in [
-        (411, "MissingContentLength", "", "checksum placement to `header`"),
-        (400, "XAmzContentSHA256Mismatch", "", "checksum placement to `header`"),
-        (400, "InvalidTrailer", "", "checksum placement to `header`"),
-        (400, "MissingContentMD5", "", "checksum placement to `content-md5`"),
-        (
-            400,
-            "InvalidRequest",
-            "Missing required header for this request: Content-MD5 or x-amz-checksum-sha256",
-            "checksum placement to `content-md5`",
-        ),
-        (
-            400,
-            "InvalidRequest",
-            "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with \
-             Object Lock parameters",
-            "checksum placement to `content-md5`",
-        ),
-        (
-            400,
-            "InvalidArgument",
-            "Unsupported header 'x-amz-sdk-checksum-algorithm' received for this API call.",
-            "`sdk_checksum_algorithm_header` to false",
-        ),
-        (
-            501,
-            "NotImplemented",
-            "Header 'x-amz-checksum-sha256' with value 'A' not implemented",
-            "`checksum_algorithm` to another one",
-        ),
-        (
-            501,
-            "NotImplemented",
-            "STREAMING-UNSIGNED-PAYLOAD-TRAILER not implemented",
-            "checksum placement to `header`",
-        ),
-        (
-            400,
-            "InvalidArgument",
-            "x-amz-trailer is not supported",
-            "checksum placement to `header`",
-        ),
-        (
-            400,
-            "InvalidPart",
-            "All non-trailing parts must have the same length.",
-            "the provider to `r2`",
-        ),
-    ] {
-        let service = service_with(Placement::Header);
-        let put = PutObject::new("bucket", "key", "a");
-        let (result, _) = call(put, &service, |_| refused(status, code, message));
-        let error = result.unwrap_err().to_string();
-        assert!(error.contains(setting), "{code}: {message}: {error}");
-    }
-}
-
 // HTTP says nothing about the characters of other bytes; Amazon refuses the signature of such a
 // request.
 #[test]
