@@ -24,7 +24,7 @@ pub enum Addressing {
     #[default]
     Auto,
     /// In the path. An access point's ARN and acceleration use the host nevertheless, since they
-    /// have no other form.
+    /// have no other form: botocore's client ignores `path` there too.
     Path,
     /// In the host, if the name can be a host label and the server is not an IP address; otherwise
     /// in the path.

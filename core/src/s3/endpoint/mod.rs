@@ -260,6 +260,13 @@ impl Resolver {
         path
     }
 
+    /// Returns whether the bucket goes into the host.
+    ///
+    /// With acceleration it does although the configuration says `path`. The endpoint rule set
+    /// refuses the two together ("Path-style addressing cannot be used with S3 Accelerate"), but
+    /// botocore never asks it: its client drops `path` where acceleration is set, so that one setting
+    /// in a profile can be combined with the other. apus does the same, and its vectors are
+    /// botocore's.
     fn in_host(&self, addressing: Addressing, bucket: &str) -> bool {
         match (&self.config.endpoint, addressing) {
             (_, Addressing::Path) if !self.config.accelerate => false,
