@@ -45,6 +45,7 @@ mod jobs;
 mod lagging;
 mod lengths;
 mod lost_answers;
+mod negotiations;
 mod one_pass;
 mod paths;
 mod replayed;

@@ -198,6 +198,19 @@ impl Policy {
         }
     }
 
+    /// Returns the algorithm where the call names none: the configured one, or the first of those that
+    /// the server `takes` where the default is configured and not among them.
+    pub(crate) fn algorithm_among(&self, takes: &[Algorithm]) -> Algorithm {
+        match takes.first() {
+            Some(first)
+                if self.algorithm == Algorithm::default() && !takes.contains(&self.algorithm) =>
+            {
+                *first
+            }
+            _ => self.algorithm,
+        }
+    }
+
     /// Returns whether a read requests the object's checksum (`x-amz-checksum-mode: ENABLED`) and
     /// validates it. `asked` is true if the call asks for it.
     pub fn validates(&self, asked: bool) -> bool {

@@ -145,6 +145,15 @@ providers! {
     Ibm = "ibm" | "ibmcos" => Quirks { content_md5_required: true, ..OTHER };
     /// Dell ECS and ObjectScale. Issues: DeleteObjects needs `Content-MD5`; some releases accept a
     /// hashed payload only with a checksum header.
+    /// NetApp StorageGRID. "UploadPart" of 12.0's documentation: SHA-256 and `Content-MD5`, no
+    /// `x-amz-sdk-checksum-algorithm` and no trailers. "Changes to S3 REST API support": 12.1 has CRC32,
+    /// CRC32C and CRC64NVME too, and refuses or ignores `If-None-Match`, as configured.
+    StorageGrid = "storagegrid" => Quirks {
+        checksums: SHA256,
+        part_checksums: SHA256,
+        sdk_algorithm_header: false,
+        ..OTHER
+    };
     Dell = "dell" | "ecs" => Quirks { content_md5_required: true, ..OTHER };
     /// NetApp ONTAP. Issues: requires `x-amz-checksum-sha256`.
     Netapp = "netapp" | "ontap" => Quirks { checksums: SHA256, part_checksums: SHA256, ..OTHER };

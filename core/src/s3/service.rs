@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base_url::BaseUrl;
-use crate::checksum::{Placement, RequestChecksumCalculation};
+use crate::checksum::{
+    Algorithm, Decision, Need, Overrides, Placement, RequestChecksumCalculation,
+};
 use crate::contract;
 use crate::error::Error;
 use crate::http::{Expectation, Timeouts};
@@ -13,9 +15,9 @@ use crate::s3::{
     config::Config,
     endpoint::{Addressing, Endpoint, EndpointConfig, Resolver},
     error,
+    hints::{self, Way},
     negotiation::{Negotiated, Refused},
 };
-    hints::{self, Way},
 
 /// An S3 endpoint and the configuration of its requests. Cheap to clone; clones share the learnt
 /// regions of buckets.
@@ -135,6 +137,23 @@ impl Service {
         self.0.negotiated.forgo_create_only(operation);
     }
 
+    /// Returns the algorithm of the checksums of an upload's parts, where the caller names none.
+    /// `None`: they have none, or `Content-MD5` instead.
+    pub(crate) fn algorithm_of_parts(&self, overrides: &Overrides) -> Option<Algorithm> {
+        let config = &self.0.config;
+        let takes = config.quirks.part_checksums;
+        let mut policy = config.checksum.with(overrides);
+        let replaced = takes.is_empty() || self.0.negotiated.replaces_checksum(false);
+        if replaced && policy.placement == Placement::Auto {
+            return None;
+        }
+        policy.algorithm = policy.algorithm_among(takes);
+        match policy.decide(Need::Supported, None, false) {
+            Decision::Flexible(algorithm) => Some(algorithm),
+            Decision::None | Decision::ContentMd5 => None,
+        }
+    }
+
     /// Returns the region that was learnt for the bucket, or the configured one.
     pub fn region(&self, bucket: &str) -> Arc<str> {
         let regions = self.0.regions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -162,6 +181,21 @@ impl contract::Service for Service {
         Self::new(Config { retry_policy, ..self.config().clone() })
     }
 
+    fn advise(&self, error: Error) -> Error {
+        if error.hint().is_some() {
+            return error;
+        }
+        let endpoint = &self.0.config.endpoint;
+        let way = Way {
+            tls: endpoint.endpoint.as_ref().is_none_or(BaseUrl::is_tls),
+            addressing: endpoint.endpoint.as_ref().map(|_| self.0.resolver.config().addressing),
+        };
+        match hints::of_error(&error, way) {
+            Some(advice) => error.with_hint(advice),
+            None => error,
+        }
+    }
+
     fn judge(&self, error: &Error, idempotency: Idempotency) -> RetryDecision {
         match error::judge(error, idempotency) {
             RetryDecision::Final if self.negotiable(error).is_some() => RetryDecision::Otherwise,
@@ -181,21 +215,6 @@ impl contract::Service for Service {
             return false;
         }
         let Ok(moved) = known.with_region(region) else { return false };
-    fn advise(&self, error: Error) -> Error {
-        if error.hint().is_some() {
-            return error;
-        }
-        let endpoint = &self.0.config.endpoint;
-        let way = Way {
-            tls: endpoint.endpoint.as_ref().is_none_or(BaseUrl::is_tls),
-            addressing: endpoint.endpoint.as_ref().map(|_| self.0.resolver.config().addressing),
-        };
-        match hints::of_error(&error, way) {
-            Some(advice) => error.with_hint(advice),
-            None => error,
-        }
-    }
-
         if regions.len() >= MOST_REGIONS {
             regions.clear();
         }

@@ -56,6 +56,7 @@ mod needs;
 #[cfg(feature = "swift")]
 mod openstack_answers;
 #[cfg(feature = "swift")]
+mod parts_digests;
 mod plain_endpoint;
 mod proxy;
 mod pump;

@@ -464,9 +464,12 @@ impl Machine for S3Upload {
 
 fn job(bucket: String, key: String, options: UploadOptions, service: &Service, seed: u64) -> Job {
     let policy = service.config().checksum.with(&options.checksum.overrides);
-    let algorithm = match policy.decide(Need::Supported, options.checksum.algorithm, false) {
-        Decision::Flexible(algorithm) => Some(algorithm),
-        Decision::None | Decision::ContentMd5 => None,
+    let algorithm = match options.checksum.algorithm {
+        None => service.algorithm_of_parts(&options.checksum.overrides),
+        named => match policy.decide(Need::Supported, named, false) {
+            Decision::Flexible(algorithm) => Some(algorithm),
+            Decision::None | Decision::ContentMd5 => None,
+        },
     };
     let mut checksum = options.checksum;
     let quirks = &service.config().quirks;

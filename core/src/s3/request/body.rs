@@ -65,6 +65,7 @@ impl Request<'_> {
     /// Adds the checksums by the policy and the call's options; the body must be set before.
     pub(in crate::s3) fn checksum(&mut self, need: Need, options: &ChecksumOptions) -> &mut Self {
         self.plan.policy = self.plan.policy.with(&options.overrides);
+        self.take_supported();
         self.draft().digests.clone_from(&options.digests);
         // `never` also applies to precomputed checksums: it is for servers that reject checksums.
         let never = self.plan.policy.request_mode() == RequestChecksumCalculation::Never;
@@ -99,6 +100,16 @@ impl Request<'_> {
         self
     }
 
+    /// Replaces the default algorithm by one that the provider is known to take.
+    fn take_supported(&mut self) {
+        let quirks = &self.service.config().quirks;
+        let taken = match self.draft().operation {
+            "UploadPart" => quirks.part_checksums,
+            _ => quirks.checksums,
+        };
+        self.plan.policy.algorithm = self.plan.policy.algorithm_among(taken);
+    }
+
     /// Adds the checksum of this algorithm, in a header or a trailer.
     fn flexible(&mut self, algorithm: Algorithm) {
         self.name_algorithm(algorithm);
@@ -110,7 +121,7 @@ impl Request<'_> {
     }
 
     /// Whether `Content-MD5` is sent where the policy leaves the choice.
-    fn takes_md5(&self, need: Need) -> bool {
+    fn takes_md5(&mut self, need: Need) -> bool {
         let quirks = &self.service.config().quirks;
         let required = need == Need::Required;
         // Every server takes it; whether an unknown one takes another digest is not known.
@@ -120,6 +131,7 @@ impl Request<'_> {
             && self.plan.policy.algorithm == Algorithm::default()
             && Algorithm::Md5.is_available();
         quirks.checksums.is_empty()
+            || quirks.part_checksums.is_empty() && self.draft().operation == "UploadPart"
             || required && quirks.content_md5_required
             || preferred
             || self.service.negotiated().replaces_checksum(required)

@@ -13,6 +13,8 @@ pub struct Manners {
     pub conditional_writes: bool,
     /// Whether DeleteObjects requires `Content-MD5` or a checksum.
     pub digest_required: bool,
+    /// Headers that are refused with 501, by the beginning of their lower-case names.
+    pub refused_headers: Vec<&'static str>,
     /// How CompleteMultipartUpload writes the ETag.
     pub complete_etag: CompleteEtag,
     /// Whether a repeated completion gets the same response, rather than `NoSuchUpload`.
@@ -54,6 +56,7 @@ impl Manners {
             trailers: true,
             conditional_writes: true,
             digest_required: true,
+            refused_headers: Vec::new(),
             complete_etag: CompleteEtag::Quoted,
             complete_again: false,
             check_region: false,

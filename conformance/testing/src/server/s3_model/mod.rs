@@ -276,8 +276,15 @@ impl S3Model {
         }
     }
 
-    /// Checks region and clock.
+    /// Checks region, clock and headers.
     fn admit(&self, call: &Call<'_>) -> Result<(), Refusal> {
+        let refuses = |name: &str| {
+            let name = name.to_ascii_lowercase();
+            self.manners.refused_headers.iter().any(|refused| name.starts_with(refused))
+        };
+        if let Some((name, _)) = call.request.headers.iter().find(|(name, _)| refuses(name)) {
+            return Err(refusal::header_not_implemented(name));
+        }
         if self.manners.check_clock
             && let Some(date) = call.signed_at()
             && date.abs_diff(self.now) > refusal::MAX_SKEW
@@ -311,6 +318,11 @@ impl S3Model {
             Operation::CompleteMultipartUpload => self.complete_upload(call),
             Operation::AbortMultipartUpload => self.abort_upload(call),
             Operation::ListParts => self.list_parts(call),
+            Operation::GetObjectTagging => self.get_tagging(call),
+            Operation::PutObjectAnnotation => self.put_annotation(call),
+            Operation::GetObjectAnnotation => self.get_annotation(call),
+            Operation::DeleteObjectAnnotation => self.delete_annotation(call),
+            Operation::ListObjectAnnotations => self.list_annotations(call),
             Operation::Other => Err(refusal::not_implemented()),
         }
     }
@@ -318,11 +330,6 @@ impl S3Model {
     /// Adds the headers of every response.
     fn finish(&self, answer: Answer, request: &Request) -> Reply {
         let id = format!("{:016X}", self.requests);
-            Operation::GetObjectTagging => self.get_tagging(call),
-            Operation::PutObjectAnnotation => self.put_annotation(call),
-            Operation::GetObjectAnnotation => self.get_annotation(call),
-            Operation::DeleteObjectAnnotation => self.delete_annotation(call),
-            Operation::ListObjectAnnotations => self.list_annotations(call),
         let head = request.method == "HEAD";
         let reply = answer.unwrap_or_else(|refusal| refusal.reply(head, request.path(), &id));
         reply

@@ -1,5 +1,7 @@
 //! Error responses.
 
+use std::borrow::Cow;
+
 use super::super::dates::iso_date;
 use super::super::message::{Reply, Request};
 use super::document::Document;
@@ -9,15 +11,20 @@ use super::document::Document;
 pub(super) struct Refusal {
     pub(super) status: u16,
     pub(super) code: String,
-    message: &'static str,
+    message: Cow<'static, str>,
     /// Further elements of the error document.
     details: Vec<(&'static str, String)>,
     headers: Vec<(&'static str, String)>,
 }
 
 impl Refusal {
-    pub(super) fn new(status: u16, code: impl Into<String>, message: &'static str) -> Self {
-        Self { status, code: code.into(), message, details: Vec::new(), headers: Vec::new() }
+    pub(super) fn new(
+        status: u16,
+        code: impl Into<String>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let (code, message) = (code.into(), message.into());
+        Self { status, code, message, details: Vec::new(), headers: Vec::new() }
     }
 
     /// Adds an element to the document.
@@ -35,7 +42,7 @@ impl Refusal {
     pub(super) fn reply(self, head: bool, resource: &str, request_id: &str) -> Reply {
         let mut document = Document::error();
         document.text("Code", &self.code);
-        document.text("Message", self.message);
+        document.text("Message", &self.message);
         document.text("Resource", resource);
         for (name, text) in &self.details {
             document.text(name, text);
@@ -51,6 +58,11 @@ impl Refusal {
         }
         reply
     }
+}
+
+/// Cloudflare R2's words.
+pub(super) fn header_not_implemented(name: &str) -> Refusal {
+    Refusal::new(501, "NotImplemented", format!("Header '{name}' is not implemented"))
 }
 
 pub(super) fn no_such_bucket() -> Refusal {

@@ -39,7 +39,11 @@ impl Multipart {
                 let body = Body::Source { range, rewindable: true };
                 let mut part = UploadPart::from_body(&job.bucket, &job.key, id, number, body);
                 part.checksum.overrides = job.checksum.overrides;
-                part.checksum.algorithm = job.algorithm;
+                // Not named where the service decides: it may have learnt that the server refuses it.
+                let own = self.service.algorithm_of_parts(&job.checksum.overrides);
+                let is_named = job.checksum.algorithm.is_some()
+                    || own.is_some_and(|own| Some(own) != job.algorithm);
+                part.checksum.algorithm = job.algorithm.filter(|_| is_named);
                 part.checksum.digests.clone_from(&job.checksum.digests);
                 part.customer_key = job.customer_key();
                 part.common.clone_from(&job.common);
