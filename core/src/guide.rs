@@ -142,6 +142,26 @@ assert!(paths.path("backup/../../etc/passwd").is_err());
 //! # }
 //! ```
 //!
+//! # Providers
+//!
+//! [`Provider`](crate::quirks::Provider) names a server or a service whose differences are known, and
+//! [`Config::of_provider`](crate::s3::Config::of_provider) (`s3_store_provider`) applies them: they
+//! decide what the configuration leaves open. [`profile`](crate::quirks::Provider::profile) says
+//! where a service is reached and what it refuses, with the pages that document it.
+//!
+//! | provider | endpoint | bucket in | region | refused |
+//! | --- | --- | --- | --- | --- |
+//! | `oci` | `https://{namespace}.compat.objectstorage.{region}.oraclecloud.com` | path | the endpoint's | virtual hosts; CRC32 with DeleteObjects |
+//! | `r2` | `https://{account}.r2.cloudflarestorage.com` | path | `auto` | `x-amz-sdk-checksum-algorithm`, `STREAMING-…`, parts of different sizes |
+//! | `gcs` | `https://storage.googleapis.com` | host | | `x-amz-checksum-…`, UploadPartCopy |
+//! | `b2` | `https://s3.{region}.backblazeb2.com` | path | the endpoint's | http, `x-amz-sdk-checksum-algorithm`, ACLs of objects |
+//! | `wasabi` | `https://s3.{region}.wasabisys.com` | host | the endpoint's | |
+//! | `hetzner` | `https://{region}.your-objectstorage.com` | host | the endpoint's | encryption other than SSE-C, GetObjectAttributes, PutBucketTagging |
+//! | `scaleway` | `https://s3.{region}.scw.cloud` | host | the endpoint's | more than 1,000 parts |
+//! | `ovh` | `https://s3.{region}.io.cloud.ovh.net` | host | the endpoint's | trailers; DeleteObjects without `Content-MD5` |
+//! | `storagegrid` | the operator's | path | | `x-amz-sdk-checksum-algorithm`, trailers, `If-None-Match` where so configured |
+//! | `dell` | the operator's | path | | DeleteObjects without `Content-MD5` |
+//!
 //! # Proxies
 //!
 //! `TransportConfig::proxy` sets a proxy, `proxy_from_environment` takes it from `HTTPS_PROXY`,

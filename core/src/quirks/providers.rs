@@ -109,13 +109,12 @@ providers! {
         transcodes: true,
         ..HOST
     };
-    /// Cloudflare R2. rclone: by path, random multipart ETags. Issues: no `STREAMING-*` payloads,
-    /// refuses `x-amz-sdk-checksum-algorithm`, 501 for SHA-1 and SHA-256 on UploadPart, no
-    /// `FULL_OBJECT`; aws/aws-sdk-js-v3 6810: formerly no CRC32 either. "Multipart upload" of R2's
-    /// documentation: all parts except the last must have the same size.
+    /// Cloudflare R2. rclone: by path. Issues: no `STREAMING-*` payloads, refuses
+    /// `x-amz-sdk-checksum-algorithm`, 501 for SHA-1 and SHA-256 on UploadPart; aws/aws-sdk-js-v3
+    /// 6810: formerly no CRC32 either. "S3 API compatibility" of R2's documentation: the five classic
+    /// checksums, `FULL_OBJECT` with CRC64NVME alone. "Multipart upload": all parts except the last
+    /// must have the same size; ETags are as Amazon's since June 21, 2023.
     R2 = "r2" | "cloudflare" => Quirks {
-        multipart_etag_is_md5: false,
-        checksums: &[Algorithm::Crc32, Algorithm::Crc32c, Algorithm::Sha1, Algorithm::Sha256],
         part_checksums: &[Algorithm::Crc32, Algorithm::Crc32c],
         sdk_algorithm_header: false,
         signed_chunks: false,
@@ -145,6 +144,7 @@ providers! {
     Ibm = "ibm" | "ibmcos" => Quirks { content_md5_required: true, ..OTHER };
     /// Dell ECS and ObjectScale. Issues: DeleteObjects needs `Content-MD5`; some releases accept a
     /// hashed payload only with a checksum header.
+    Dell = "dell" | "ecs" => Quirks { content_md5_required: true, ..OTHER };
     /// NetApp StorageGRID. "UploadPart" of 12.0's documentation: SHA-256 and `Content-MD5`, no
     /// `x-amz-sdk-checksum-algorithm` and no trailers. "Changes to S3 REST API support": 12.1 has CRC32,
     /// CRC32C and CRC64NVME too, and refuses or ignores `If-None-Match`, as configured.
@@ -154,7 +154,6 @@ providers! {
         sdk_algorithm_header: false,
         ..OTHER
     };
-    Dell = "dell" | "ecs" => Quirks { content_md5_required: true, ..OTHER };
     /// NetApp ONTAP. Issues: requires `x-amz-checksum-sha256`.
     Netapp = "netapp" | "ontap" => Quirks { checksums: SHA256, part_checksums: SHA256, ..OTHER };
     /// Tencent COS. rclone; issues: DeleteObjects needs `Content-MD5`;
@@ -191,7 +190,8 @@ providers! {
         already_exists_is_foreign: false,
         ..HOST
     };
-    /// Scaleway. rclone: at most 1000 parts.
+    /// Scaleway. "Managing multipart uploads" of its documentation: at most 1,000 parts. "Supported
+    /// checksums": the five classic ones.
     Scaleway = "scaleway" => {
         Quirks { max_parts: 1000, max_object_size: 1000 * 5 * GIB, ..HOST }
     };
@@ -331,6 +331,7 @@ pub(super) const AWS: Quirks = Quirks {
     content_md5_preferred: false,
     locks_need_digest: true,
     unsigned_payload: true,
+    annotations: true,
     transcodes: false,
     equal_parts: false,
     max_parts: 10_000,
@@ -340,7 +341,6 @@ pub(super) const AWS: Quirks = Quirks {
 };
 
 /// A service that follows Amazon in the facts that rclone lists, addressed by host.
-    annotations: true,
 const HOST: Quirks = Quirks {
     addressing: Addressing::Virtual,
     conditional_put: false,
@@ -352,6 +352,7 @@ const HOST: Quirks = Quirks {
     full_object_checksums: false,
     verifies_trailers: false,
     aws_chunked_content_encoding: false,
+    annotations: false,
     max_object_size: 5 * 1024 * GIB,
     ..AWS
 };
@@ -361,7 +362,6 @@ const PATH: Quirks = Quirks { addressing: Addressing::Path, ..HOST };
 
 const PATH_V1: Quirks = Quirks {
     list_objects_v2: false,
-    annotations: false,
     list_url_encoding: false,
     already_exists_is_foreign: false,
     ..PATH
