@@ -151,6 +151,17 @@ fn a_server_without_tags_and_annotations_has_none_to_copy() {
     assert!(seen.iter().all(|(request, _)| !request.contains("annotation")), "{seen:?}");
 }
 
+#[test]
+fn a_server_that_sends_the_object_instead_of_its_tags_is_told() {
+    for limit in [1000, 10_000] {
+        let service = service(|config| config.collect_limit = limit);
+        let (result, _) = run(copy(), service, |_, target| {
+            target.contains("?tagging").then(|| Answer::new(200).body(vec![b'x'; 2000]))
+        });
+        assert_eq!(result.unwrap().not_copied, [NotCopied::Tags]);
+    }
+}
+
 #[derive(Default)]
 struct Notices(Mutex<Vec<&'static str>>);
 

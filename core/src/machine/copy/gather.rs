@@ -120,7 +120,9 @@ impl Gather {
         }
         let final_answer = match error.kind() {
             Kind::Refused => error.status().is_some_and(|status| status.is_client_error()),
-            Kind::InvalidResponse => true,
+            // Not the document: the server ignores the sub-resource and sends the object, which may
+            // be larger than a document is read.
+            Kind::InvalidResponse | Kind::InvalidInput => true,
             _ => false,
         };
         if needed || !final_answer || error.is_not_found() {
