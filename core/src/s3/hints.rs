@@ -103,7 +103,7 @@ const NO_FRAMES: &str = "the server does not support framed bodies: set checksum
      (`Policy::placement`, `s3_store_checksum_placement`) and `Config::payload` to `Signed` or \
      `Unsigned`";
 
-const HTTPS: &str = "the port is one of https: set the endpoint to `https://…` (`s3_store_host`)";
+const HTTPS: &str = "the port is one of https: set the endpoint to `https://HOST` (`s3_store_host`)";
 
 const TABLE: &[Row] = &[
     // nginx, squid and other proxies.
@@ -212,7 +212,7 @@ const TABLE: &[Row] = &[
     Row {
         on: On::Refused(&[400], &["InvalidRequest", "InvalidArgument"]),
         says: &["must be made over a secure connection"],
-        advice: "customer-provided keys (SSE-C) require https: set the endpoint to `https://…` \
+        advice: "customer-provided keys (SSE-C) require https: set the endpoint to `https://HOST` \
                  (`s3_store_host`)",
     },
     Row {
@@ -309,7 +309,7 @@ const TABLE: &[Row] = &[
     Row {
         on: On::Exchange(ExchangeErrorKind::Tls, true),
         says: &["invalidcontenttype", "corrupt message"],
-        advice: "the port may be one of http: set the endpoint to `http://…` (`s3_store_host`)",
+        advice: "the port may be one of http: set the endpoint to `http://HOST` (`s3_store_host`)",
     },
     Row {
         on: On::Refused(&[501], &["NotImplemented"]),
@@ -319,4 +319,4 @@ const TABLE: &[Row] = &[
 ];
 
 const HTTPS_PERHAPS: &str =
-    "if the port is one of https, set the endpoint to `https://…` (`s3_store_host`)";
+    "if the port is one of https, set the endpoint to `https://HOST` (`s3_store_host`)";
