@@ -103,7 +103,8 @@ const NO_FRAMES: &str = "the server does not support framed bodies: set checksum
      (`Policy::placement`, `s3_store_checksum_placement`) and `Config::payload` to `Signed` or \
      `Unsigned`";
 
-const HTTPS: &str = "the port is one of https: set the endpoint to `https://HOST` (`s3_store_host`)";
+const HTTPS: &str =
+    "the port is one of https: set the endpoint to `https://HOST` (`s3_store_host`)";
 
 const TABLE: &[Row] = &[
     // nginx, squid and other proxies.

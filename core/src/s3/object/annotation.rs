@@ -7,7 +7,6 @@ use crate::http::{Body, Coding, ETag, is_object};
 use crate::s3::object::get_object::validation;
 use crate::s3::object::{ObjectHead, Stored};
 use crate::s3::operation::*;
-use crate::xml::Document;
 
 operation! {
     /// Attaches an annotation to an object, and replaces the one of this name.
@@ -63,8 +62,15 @@ impl Operation for PutObjectAnnotation {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<PutObjectAnnotationOutput, Error> {
-        error::accepted(reply)?;
-        let document = Document::parse(&reply.body).ok();
+        error::success(reply)?;
+        let document = match reply.body.trim_ascii().is_empty() {
+            true => None,
+            false => Some(error::document(
+                reply,
+                "PutObjectAnnotationOutput",
+                &["Key", "AnnotationName"],
+            )?),
+        };
         let member = |name| text(document.as_ref()?.root(), name);
         Ok(PutObjectAnnotationOutput {
             stored: Stored::read(reply),
