@@ -222,20 +222,21 @@ impl S3Copy {
         Ok(Phase::Multipart(Box::new(inner), copy, gathered))
     }
 
-    /// Returns the next phase after the parts: the annotations, or `Err` with the result.
+    /// Returns the next phase after the parts, the annotations, or else the result.
     fn attach(
         &self,
         copy: Box<CopyObject>,
         gathered: Gathered,
         mut uploaded: Uploaded,
-    ) -> Result<Phase, Uploaded> {
+    ) -> ControlFlow<Uploaded, Phase> {
         uploaded.not_copied = gathered.not_copied;
         if gathered.annotations.is_empty() {
-            return Err(uploaded);
+            return ControlFlow::Break(uploaded);
         }
         let (names, service) = (gathered.annotations, Arc::clone(&self.service));
         let seed = seed(self.seed, ATTACH);
-        Ok(Phase::Attach(Box::new(Attach::new(copy, names, uploaded, service, self.auth, seed))))
+        let attach = Attach::new(copy, names, uploaded, service, self.auth, seed);
+        ControlFlow::Continue(Phase::Attach(Box::new(attach)))
     }
 }
 
@@ -309,8 +310,8 @@ impl Machine for S3Copy {
                         let phase = std::mem::replace(&mut self.phase, Phase::Over(None));
                         let Phase::Multipart(_, copy, gathered) = phase else { continue };
                         match uploaded.map(|uploaded| self.attach(copy, gathered, uploaded)) {
-                            Ok(Ok(phase)) => self.phase = phase,
-                            Ok(Err(uploaded)) => return Step::Done(Ok(uploaded)),
+                            Ok(ControlFlow::Continue(phase)) => self.phase = phase,
+                            Ok(ControlFlow::Break(uploaded)) => return Step::Done(Ok(uploaded)),
                             Err(error) => return Step::Done(Err(error)),
                         }
                     }
