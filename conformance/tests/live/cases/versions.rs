@@ -114,11 +114,7 @@ const LOCKED: &str = "locked";
 fn for_an_hour() -> Retention {
     let now = apus_blocking::now();
     let until = Timestamp::from_unix(Timestamp::from_duration(now.unix).unix() + 3600);
-    Retention {
-        mode: Some("GOVERNANCE".into()),
-        retain_until: Some(until),
-        ..Retention::default()
-    }
+    Retention { mode: Some("GOVERNANCE".into()), retain_until: Some(until), ..Retention::default() }
 }
 
 fn delete_locked(stage: &Stage<'_>, version: &str, bypass: Option<bool>) -> Result<(), Error> {
