@@ -67,6 +67,7 @@ pub(super) fn not_supported(what: impl Into<String>) -> Error {
     Error::NotSupported { source: what.into().into() }
 }
 
+#[cfg(feature = "swift")]
 pub(super) fn not_implemented(store: &'static str, operation: &str) -> Error {
     Error::NotImplemented { operation: operation.to_owned(), implementer: store.to_owned() }
 }
