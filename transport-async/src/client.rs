@@ -355,8 +355,8 @@ impl<S: Service> Client<S> {
         Items { pages: self.pages(first), ready: Vec::new().into_iter() }
     }
 
-    /// Waits, for `deadline` at most, until all runs that were dropped, or whose [`Reader`] was
-    /// dropped, before their end have cleaned up. Returns the leftovers: what could not be removed,
+    /// Waits, for `deadline` at most, until all runs that were dropped, or whose
+    /// [`Reader`](crate::Reader) was dropped, before their end have cleaned up. Returns the leftovers: what could not be removed,
     /// because the server refused or because the runtime ended, and what is not removed yet.
     ///
     /// Call it before the runtime ends, because the end of the runtime stops all cleaning up; or

@@ -95,8 +95,8 @@ where
     Output<T, S>: Send + 'static,
 {
     /// Runs the machine to its end, in a task of its own. Dropping this future cancels the run; the
-    /// task goes on until the machine has cleaned up. [`Client::shutdown`] waits for that and
-    /// returns the leftovers.
+    /// task goes on until the machine has cleaned up.
+    /// [`Client::shutdown`](crate::Client::shutdown) waits for that and returns the leftovers.
     ///
     /// # Errors
     ///
