@@ -188,6 +188,14 @@ impl<'a, T: IntoMachine<S>, S> Run<'a, T, S> {
         let inbox = Arc::new(Inbox::default());
         let bell = Waker::from(Arc::clone(&inbox));
         let _registration = token.as_ref().map(|token| token.register(bell.clone()));
+        // Of a run that may be cancelled, what is left is known while the run lasts.
+        let (running, claim) = match running {
+            None if token.is_some() => {
+                let (running, claim) = means.cleanups.begin();
+                (Some(running), Some(claim))
+            }
+            running => (running, None),
+        };
         let mut pump = Pump::new(machine, means.auths, bell.clone())
             .with_rate_limits(Arc::clone(&means.rate_limits));
         if let Some(observer) = trace::observe(means.observer.as_ref()) {
@@ -239,6 +247,9 @@ impl<'a, T: IntoMachine<S>, S> Run<'a, T, S> {
             }
             (result, drive.panic)
         });
+        if let Some(claim) = claim {
+            claim.settle();
+        }
         match panic {
             Some(panic) => {
                 let _ = sink.end::<()>(Err(ExchangeError::cancelled().into()));
@@ -414,9 +425,13 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
         self.peek.take_if(|peek| peek(machine));
     }
 
-    /// Reports what cleaning up has yet to remove; the more there is, the less often.
+    /// Reports what cleaning up has yet to remove; the more there is, the less often. Before a read
+    /// that may block for ever, reports what has been begun.
     fn tell(&mut self) {
-        let Some(running) = self.running.as_ref().filter(|_| self.told) else { return };
+        let may_block = self.spool.is_some();
+        let Some(running) = self.running.as_ref().filter(|_| self.told || may_block) else {
+            return;
+        };
         if self.steps > 0 {
             self.steps -= 1;
             return;

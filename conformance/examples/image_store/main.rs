@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo run --release --example image_store \
-//!   [FILE] [--endpoint URL] [--bucket NAME] [--region NAME] [--ca FILE]
+//!   [FILE] [--endpoint URL] [--bucket NAME] [--region NAME] [--ca FILE]   # or --help
 //! ```
 //!
 //! Without `--endpoint` it starts servers of its own on the loopback interface: S3 over http and
@@ -27,7 +27,7 @@
 //!
 //! Each part ends with a table, and the program with an error if anything failed.
 
-#![expect(clippy::print_stdout, reason = "this is a program for people")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program for people")]
 
 mod bar;
 mod database;
@@ -38,12 +38,31 @@ mod swift;
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use self::image::{Image, MIB};
 use self::service::Service;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::read()?;
+fn main() -> ExitCode {
+    let mut words: Vec<String> = Vec::new();
+    for word in std::env::args_os().skip(1) {
+        words.push(word.to_string_lossy().into_owned());
+    }
+    if words.iter().any(|word| matches!(word.as_str(), "-h" | "--help")) {
+        println!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    match run(words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("image_store: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: Vec<String>) -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::read(words)?;
     let path = match &arguments.file {
         Some(file) => file.clone(),
         None => std::env::current_exe()?,
@@ -80,7 +99,7 @@ struct Arguments {
 }
 
 impl Arguments {
-    fn read() -> Result<Self, Box<dyn Error>> {
+    fn read(words: Vec<String>) -> Result<Self, Box<dyn Error>> {
         let mut this = Self {
             file: None,
             endpoint: None,
@@ -88,16 +107,16 @@ impl Arguments {
             region: "us-east-1".into(),
             ca: None,
         };
-        let mut words = std::env::args().skip(1);
+        let mut words = words.into_iter();
         while let Some(word) = words.next() {
-            let mut value = || words.next().ok_or(format!("{word} wants a value"));
+            let mut value = || words.next().ok_or(format!("{word} requires a value"));
             match word.as_str() {
                 "--endpoint" => this.endpoint = Some(value()?),
                 "--bucket" => this.bucket = value()?,
                 "--region" => this.region = value()?,
                 "--ca" => this.ca = Some(value()?.into()),
                 flag if flag.starts_with('-') => {
-                    return Err(format!("unknown option {flag}").into());
+                    return Err(format!("unknown option {flag}: see --help").into());
                 }
                 file => this.file = Some(file.into()),
             }
@@ -105,3 +124,18 @@ impl Arguments {
         Ok(this)
     }
 }
+
+const HELP: &str = "\
+Stores, reads and removes a file as an image service does, with every checksum mode, and prints a table.
+
+Usage: image_store [FILE] [--endpoint URL] [--bucket NAME] [--region NAME] [--ca FILE]
+
+  FILE            the file to store; default: this program
+  --endpoint URL  use this S3 server instead of servers of its own on the loopback interface;
+                  requires AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+  --bucket NAME   the bucket, which is created if it does not exist; default: apus-images
+  --region NAME   the region that requests are signed for; default: us-east-1
+  --ca FILE       the CA certificates to trust instead of the default ones
+  -h, --help      print this
+
+The exit code is 0 if every row of the tables succeeded, else 1.";

@@ -39,8 +39,8 @@ pub(super) fn run(arguments: &Arguments, image: &Image) -> Result<(usize, usize)
             endpoint: endpoint.clone(),
             region: arguments.region.clone(),
             ca: arguments.ca.as_ref().map(fs::read).transpose()?,
-            access_key: std::env::var("AWS_ACCESS_KEY_ID")?,
-            secret_key: std::env::var("AWS_SECRET_ACCESS_KEY")?,
+            access_key: variable("AWS_ACCESS_KEY_ID")?,
+            secret_key: variable("AWS_SECRET_ACCESS_KEY")?,
         }],
         None => {
             for tls in [false, true] {
@@ -359,4 +359,10 @@ fn print_table(rows: &[Row]) {
             row.seconds
         );
     }
+}
+
+/// Returns a variable of the environment, which must be set with --endpoint.
+fn variable(name: &str) -> Result<String, Box<dyn Error>> {
+    std::env::var(name)
+        .map_err(|error| format!("{name}: {error}; --endpoint requires this variable").into())
 }

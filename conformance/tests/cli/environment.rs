@@ -150,3 +150,27 @@ fn interface_region_trust_and_endpoint_of_the_environment_are_used() {
     let ran = super::environment::run(&program, &store(&cloud), &bare, &["ls"]).ends(6);
     ran.says("OS_USER_DOMAIN_NAME").says("OS_USER_DOMAIN_ID");
 }
+
+/// "Authentication (v1)" of Swift's documentation, which TempAuth and Ceph's gateway have: its
+/// variables are those of swiftclient.
+#[test]
+fn the_first_authentication_of_swift_is_used_by_its_variables() {
+    let model = OpenStackModel::new().with_legacy_authentication().with_user("demo", "demo");
+    let model = model.with_container("demo", "images");
+    let cloud = EmbeddedOpenStack::start(model).unwrap();
+    let url = format!("{}/auth/v1.0", cloud.auth_url().trim_end_matches("/v3"));
+    let theirs = [("ST_AUTH", &*url), ("ST_USER", "demo:demo"), ("ST_KEY", "demo-secret")];
+    let ours = [
+        ("OS_AUTH_TYPE", "v1password"),
+        ("OS_AUTH_URL", &*url),
+        ("OS_USERNAME", "demo:demo"),
+        ("OS_PASSWORD", "demo-secret"),
+    ];
+    let program = Program::new().with_secret("demo-secret");
+    for (id, variables) in [("st", &theirs[..]), ("os", &ours)] {
+        run(&program, "swift:///images", variables, &["put", "-", "--id", id]).ends(0);
+        assert!(cloud.model().object_of("demo", "images", id).is_some());
+    }
+    let wrong = [theirs[0], theirs[1], ("ST_KEY", "other")];
+    run(&program, "swift:///images", &wrong, &["ls"]).ends(5);
+}

@@ -2,22 +2,32 @@
 //! and that no output has a secret.
 
 mod certificates;
+#[cfg(unix)]
+mod codes;
 mod copies;
 mod doctor;
 mod environment;
 #[cfg(unix)]
 mod files;
 mod interrupted;
+mod limits;
 mod locations;
+mod manual;
 mod objects;
 mod orphans;
 mod program;
+#[cfg(target_os = "linux")]
+mod progress;
 mod remove;
+#[cfg(unix)]
+mod resumed;
 mod s3;
 mod snapshots;
 mod sources;
 mod swift;
 mod sync;
+mod tenants;
 #[cfg(unix)]
 mod unheard;
 mod uploads;
+mod verified;

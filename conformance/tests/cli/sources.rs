@@ -176,10 +176,10 @@ fn what_can_be_compared_is_by_default() {
     program.json(&["put", file.to_str().unwrap()]);
     let copy = program.path("copy");
     let told = program.json(&["get", "image", "-o", copy.to_str().unwrap()]);
-    assert_eq!(told[0]["checked"], "validated by MD5");
+    assert_eq!(told[0]["checked"], "validated by CRC64NVME");
     assert!(fs::read(&copy).unwrap() == bytes);
     let told = program.json(&["copy", "image", "--to", "other", "--read-again"]);
-    assert_eq!(told[0]["checked"], "validated by MD5");
+    assert_eq!(told[0]["checked"], "validated by CRC64NVME");
     assert!(server.model().object("copies", "image").unwrap().body == bytes);
 }
 
@@ -191,9 +191,9 @@ fn bytes_that_are_not_the_objects_are_neither_kept_nor_copied() {
     program.json(&["put", file.to_str().unwrap()]);
     server.model().set_plan(Plan::new().always(Operation::GetObject, Fault::Corrupt));
     let copy = program.path("copy");
-    program.run(&["get", "image", "-o", copy.to_str().unwrap()]).ends(8).says("MD5");
+    program.run(&["get", "image", "-o", copy.to_str().unwrap()]).ends(8).says("CRC64NVME");
     assert!(!copy.exists());
-    program.run(&["copy", "image", "--to", "other"]).ends(8).says("MD5");
+    program.run(&["copy", "image", "--to", "other"]).ends(8).says("CRC64NVME");
     let model = server.model();
     assert!(model.keys("copies").is_empty() && model.open_uploads().is_empty());
 }

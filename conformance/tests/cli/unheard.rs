@@ -60,7 +60,7 @@ fn an_object_that_nobody_reads_is_not_read() {
     let ran = run(&program, &["get", "a", "-o", "/dev/stdout"], Out::Closed).ends(1);
     assert!(!ran.err.contains("read;"), "{ran:?}");
     if cfg!(target_os = "linux") {
-        run(&program, &["get", "a"], Out::Full).ends(1).says("No space left");
+        run(&program, &["get", "a"], Out::Full).ends(11).says("No space left");
     }
     // Who has read enough of a list has it.
     let ran = run(&program, &["ls"], Out::Closed).ends(0);
@@ -71,12 +71,13 @@ fn an_object_that_nobody_reads_is_not_read() {
 fn where_an_image_is_stored_is_told_one_way_or_the_other() {
     let (server, program) = stage();
     program.write("image", b"an image");
-    let outs = [("closed", Out::Closed, "Broken pipe"), ("full", Out::Full, "No space left")];
-    for (id, out, why) in outs {
+    let outs =
+        [("closed", Out::Closed, "Broken pipe", 1), ("full", Out::Full, "No space left", 11)];
+    for (id, out, why, code) in outs {
         if matches!(out, Out::Full) && !cfg!(target_os = "linux") {
             continue;
         }
-        let ran = run(&program, &["put", "image", "--id", id], out).ends(1).says(why);
+        let ran = run(&program, &["put", "image", "--id", id], out).ends(code).says(why);
         let host = server.endpoint().replace("http://", "");
         let told = format!(
             "the image is stored as s3://{host}/images/{id}, but could not write to standard output"

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use http::StatusCode;
+
 use crate::one_line::OneLine;
 
 /// What prevented or interrupted an exchange, as a transport reports it.
@@ -14,6 +16,8 @@ pub struct ExchangeError {
     lasting: bool,
     changed: bool,
     unsent: bool,
+    status: Option<StatusCode>,
+    io: Option<io::ErrorKind>,
     cause: Option<Cause>,
 }
 
@@ -67,19 +71,20 @@ impl ExchangeError {
     /// secrets.
     pub fn new(kind: ExchangeErrorKind, detail: impl Into<String>) -> Self {
         let (lasting, changed, unsent) = (false, false, false);
-        Self { kind, detail: detail.into(), lasting, changed, unsent, cause: None }
+        let (detail, status, io, cause) = (detail.into(), None, None, None);
+        Self { kind, detail, lasting, changed, unsent, status, io, cause }
     }
 
     /// Creates a failure with this cause and the error behind it, that of the caller's reader or
     /// writer. [`source`](std::error::Error::source) returns that error: the one in `error`, if the
     /// caller put one of its own there, or else `error`.
     pub fn of_io(kind: ExchangeErrorKind, error: io::Error) -> Self {
-        let detail = error.to_string();
+        let (detail, io) = (error.to_string(), Some(error.kind()));
         let cause: Box<dyn std::error::Error + Send + Sync> = match error.get_ref() {
             Some(_) => error.into_inner().unwrap_or_else(|| detail.clone().into()),
             None => error.into(),
         };
-        Self { cause: Some(Cause(cause.into())), ..Self::new(kind, detail) }
+        Self { io, cause: Some(Cause(cause.into())), ..Self::new(kind, detail) }
     }
 
     /// Creates a failure with the cause [`ExchangeErrorKind::Cancelled`].
@@ -126,6 +131,23 @@ impl ExchangeError {
     /// Returns the cause.
     pub fn kind(&self) -> ExchangeErrorKind {
         self.kind
+    }
+
+    /// Sets the status with which a proxy refused the request.
+    #[must_use]
+    pub fn with_status(self, status: StatusCode) -> Self {
+        Self { status: Some(status), ..self }
+    }
+
+    /// Returns the status with which a proxy refused the request.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.status
+    }
+
+    /// Returns the kind of the error of the caller's reader or writer, given to
+    /// [`of_io`](Self::of_io): `StorageFull` where a disk has no space left.
+    pub fn io_kind(&self) -> Option<io::ErrorKind> {
+        self.io
     }
 
     /// Returns what the transport added.

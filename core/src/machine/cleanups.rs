@@ -87,6 +87,14 @@ impl CleanUps {
         left
     }
 
+    /// Returns what would be left on the server if the process ended now: what every run has last
+    /// reported, abandoned or not, and the leftovers that were not reported to a caller.
+    pub fn remaining(&self) -> Vec<Leftover> {
+        let state = self.lock();
+        let running = state.runs.values().flat_map(|run| &run.left);
+        state.left.iter().chain(running).cloned().collect()
+    }
+
     fn change<T>(&self, number: u64, change: impl FnOnce(&mut Run) -> T) -> Option<T> {
         let mut state = self.lock();
         let run = state.runs.get_mut(&number)?;
@@ -169,6 +177,19 @@ mod tests {
 
     fn trust(id: &str) -> Vec<Leftover> {
         vec![Leftover::Trust { id: id.to_owned() }]
+    }
+
+    #[test]
+    fn what_remains_is_that_of_every_run() {
+        let set = CleanUps::new();
+        let (running, claim) = set.begin();
+        running.tell(trust("of a caller that waits"));
+        assert_eq!((set.remaining(), set.leftovers()), (trust("of a caller that waits"), vec![]));
+        drop(claim);
+        drop(running);
+        assert_eq!(set.remaining(), trust("of a caller that waits"));
+        assert_eq!(set.leftovers().len(), 1);
+        assert!(set.remaining().is_empty());
     }
 
     #[test]

@@ -203,6 +203,7 @@ impl Proxy {
             let word = word.map(|word| format!(", {word}")).unwrap_or_default();
             self.failed(format!("it refuses {what} ({status}{word})"))
         };
+        let failure = failure.with_status(status);
         // These may succeed later; the others fail again with the same configuration.
         match status.as_u16() {
             408 | 429 | 500 | 502..=504 => failure,

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use apus_core::checksum::Algorithm;
-use apus_core::http::ByteRange;
+use apus_core::checksum::{Algorithm, Hashers};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
@@ -72,33 +72,24 @@ pub(crate) enum Command {
         size: Option<u64>,
 
         /// The algorithm of the multihash that is printed
-        #[arg(long, value_name = "ALGORITHM", default_value = "SHA512")]
+        #[arg(long, value_name = "ALGORITHM", default_value = "SHA512", value_parser = algorithm(), ignore_case = true)]
         hash: Algorithm,
+
+        /// Continue an upload that ended early, and keep what was sent if this one does
+        ///
+        /// For files that are sent in parts. The state is kept in ~/.local/state/apus.
+        #[arg(long, conflicts_with = "recursive")]
+        resume: bool,
 
         #[command(flatten)]
         objects: crate::sync::PutObjects,
     },
 
-    /// Download an object
-    Get {
-        /// The object's location, or its name in the backend
-        location: String,
-
-        /// The file to write to; default: standard output
-        ///
-        /// The file is replaced after the whole object was received and checked. If the command
-        /// fails, the file is unchanged. Owner and mode are kept, and links are followed. A FIFO or a
-        /// device is written directly.
-        #[arg(short, long, value_name = "FILE")]
-        output: Option<PathBuf>,
-
-        /// Only these bytes: FIRST-LAST, FIRST- or -LENGTH
-        #[arg(short, long, value_parser = crate::get::range, allow_hyphen_values = true)]
-        range: Option<ByteRange>,
-
-        #[command(flatten)]
-        objects: crate::sync::GetObjects,
-    },
+    /// Download an object, and compare it with what is known of it
+    ///
+    /// The bytes are compared with the checksum or the ETag of the server where it is one of them, and
+    /// with --expect and --size. What differs is an error (exit code 8).
+    Get(crate::get::Get),
 
     /// Make a prefix of a backend equal to a directory, or a directory to a prefix
     ///
@@ -169,7 +160,11 @@ pub(crate) enum Command {
         key_file: Option<PathBuf>,
     },
 
-    /// Copy objects into another backend or bucket, and compare both sides
+    /// Copy objects into another backend or bucket, and compare them on both sides
+    ///
+    /// What is read is compared with the checksum or ETag of its server; the stored copy with the
+    /// digests of what was read: by its size and ETag, or where the ETag is no MD5 (an object in
+    /// parts), by reading the copy again.
     Copy(crate::copy::Copy),
 
     /// Test what the server of each backend supports, and print the options that result
@@ -205,6 +200,15 @@ pub(crate) enum Command {
         shell: Shell,
     },
 
+    /// Print the words that a completion script offers
+    #[command(hide = true)]
+    Complete {
+        #[arg(value_enum)]
+        what: crate::completions::Completed,
+        #[arg(default_value = "")]
+        prefix: String,
+    },
+
     /// Write the manual page
     Man {
         /// Write a page for each command into this directory instead
@@ -221,22 +225,35 @@ pub(crate) enum Config {
     Check,
 }
 
+/// The names of the digests that can be computed, which completions know.
+pub(crate) fn algorithm() -> impl TypedValueParser<Value = Algorithm> {
+    let names = Algorithm::ALL.into_iter().filter(|one| Hashers::new([*one]).is_ok());
+    PossibleValuesParser::new(names.map(|name| PossibleValue::new(name.name())))
+        .try_map(|name| name.parse::<Algorithm>())
+}
+
 /// Prints what is wrong with a command line, or the help that was requested. Redacts the arguments
 /// that clap repeats, because they may be locations with credentials inside.
 pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
-    if !matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp
-            | ErrorKind::DisplayVersion
-            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-    ) {
-        let mut text = error.render().to_string();
-        for argument in std::env::args().skip(1).filter(|argument| argument.contains("://")) {
-            text = text.replace(&argument, &redacted(&argument));
-        }
-        crate::output::complain(text.trim_end());
-        return Exit::Usage.into();
+    // Before `--`, as clap found no valid command line to say so.
+    let mut given = std::env::args_os().skip(1).take_while(|argument| argument != "--");
+    let json = given.any(|argument| argument == "--json");
+    let asks = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let lacks = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if asks || (lacks && !json) {
+        let _ = error.print();
+        return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
     }
-    let _ = error.print();
-    if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+    let mut text = match lacks {
+        true => "missing command: see `apus --help`".to_owned(),
+        false => error.render().to_string(),
+    };
+    for argument in std::env::args_os().skip(1) {
+        let argument = argument.to_string_lossy();
+        if argument.contains("://") {
+            text = text.replace(&*argument, &redacted(&argument));
+        }
+    }
+    crate::output::complain(text.trim_end(), json);
+    Exit::Usage.into()
 }

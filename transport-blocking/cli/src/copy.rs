@@ -5,25 +5,30 @@
 //!              ETag that is an MD5, the length; the upload's last byte waits for that
 //!              │ a few pieces in memory
 //!              ▼
-//!  to   ──▶ upload: the bytes are hashed, and validated with the server's ETag or checksums
+//!  to   ──▶ upload: the bytes are hashed, and validated with the server's ETag or checksums; then
+//!              the stored copy: its size and ETag by HEAD, or where that is no MD5, its bytes
 //! ```
 
 mod server;
 
+use std::fmt;
+
 use apus_blocking::{Sink, Source};
 use apus_core::checksum::{Algorithm, Value};
 use apus_core::location::{S3Location, SwiftLocation};
-use apus_core::store::{Add, Address, Get, StoreBackend, StoredImage};
+use apus_core::store::{Add, AddResult, Address, Get, StoreBackend, StoredImage};
 use clap::Args;
 use serde_json::json;
 
 use crate::Stage;
 use crate::address::shown;
 use crate::exit::{Exit, Failure};
+use crate::head::{self, Head};
 use crate::list;
 use crate::many::{self, Many};
 use crate::open::Open;
 use crate::output::Printable;
+use crate::place::Place;
 use crate::put;
 use crate::watch::human;
 
@@ -46,7 +51,7 @@ pub(crate) struct Copy {
     #[arg(long)]
     id: Option<String>,
 
-    /// Read the copy back and compare it too
+    /// Read the copy again also where its ETag is an MD5
     #[arg(long)]
     read_again: bool,
 
@@ -65,7 +70,7 @@ impl Copy {
 /// Copies one object, or many of them: those on the same server, to which the same keys give access,
 /// are then copied by the server.
 pub(crate) fn run(stage: &Stage, copy: &Copy) -> Result<Exit, Failure> {
-    let open = stage.open()?;
+    let open = stage.open_to_read()?;
     let to = open.other.as_deref().unwrap_or(&copy.to);
     let there = open.named(to)?;
     let again = copy.read_again;
@@ -111,26 +116,34 @@ fn one(
     id: Option<&str>,
     again: bool,
 ) -> Result<(), Failure> {
+    let there = open.named(to)?;
+    open.named_user(there)?;
     let stored = open.stored(location)?;
     let address = open.stores.core().access(&stored)?.outcome;
     let id = match id {
         Some(id) => id.to_owned(),
         None => name_of(open, &address)?,
     };
-    let size = open.stores.size(&stored)?.outcome;
+    let from = open.at(&stored);
+    let size = open.stores.size(&stored).map_err(&from)?.outcome;
     let shown = open.watch.show(&id, Some(size * 2));
     let digests = vec![Algorithm::Md5, Algorithm::Sha512];
     let get = Get { digests, size: Some(size), ..Get::default() };
-    let mut reader = open.stores.reader(&stored, &get)?.outcome;
+    let mut reader = open.stores.reader(&stored, &get).map_err(&from)?.outcome;
+    let into = Place::of_new(there, &id);
     let image = Add::new(id).with_size(size);
     let added = open.stores.add(Some(to), image, Source::reader(&mut reader, size));
     let got = match (added.is_err(), reader.finish()) {
-        (false, Err(error)) => return Err(error.into()),
+        (false, Err(error)) => {
+            return Err(Failure::from(error).at(&Place::of_stored(open, &stored)));
+        }
         // The upload's error comes first, unless its source failed.
-        (true, Err(error)) if !error.is_cancelled() => return Err(error.into()),
+        (true, Err(error)) if !error.is_cancelled() => {
+            return Err(Failure::from(error).at(&Place::of_stored(open, &stored)));
+        }
         (_, got) => got,
     };
-    let added = added?;
+    let added = added.map_err(|error| Failure::from(error).at(&into))?;
     let got = got?;
     let copied = StoredImage::new(added.url.as_str(), Some(to));
     let same =
@@ -139,17 +152,29 @@ fn one(
         let what = "the digest of the stored copy differs from that of the source";
         return Err(removed(open, &copied, Failure::new(Exit::Integrity, what)));
     }
-    if again {
-        let expected = vec![Value::from_hex(Algorithm::Sha512, &added.multihash)?];
-        let get = Get { size: Some(size), expected, ..Get::default() };
-        if let Err(error) = open.stores.get(&copied, &get, Sink::discard()) {
-            let failure = Failure::from(error);
-            return Err(match failure.exit {
-                Exit::Integrity => removed(open, &copied, failure),
-                _ => failure,
-            });
+    let compared = match again {
+        false => by_head(open, &copied, &added)?,
+        true => None,
+    };
+    let compared = match compared {
+        Some(problem @ Compared::Differs(_)) => {
+            let failure = Failure::new(Exit::Integrity, problem.to_string());
+            return Err(removed(open, &copied, failure));
         }
-    }
+        Some(compared) => compared,
+        None => {
+            let expected = vec![Value::from_hex(Algorithm::Sha512, &added.multihash)?];
+            let get = Get { size: Some(size), expected, ..Get::default() };
+            if let Err(error) = open.stores.get(&copied, &get, Sink::discard()) {
+                let failure = Failure::from(error).at(&into);
+                return Err(match failure.exit {
+                    Exit::Integrity => removed(open, &copied, failure),
+                    _ => failure,
+                });
+            }
+            Compared::Read
+        }
+    };
     drop(shown);
     let mut told = put::told(&added, Algorithm::Sha512);
     if open.other.as_deref() == Some(to) {
@@ -158,16 +183,51 @@ fn one(
     }
     told["from"] = json!(address.url);
     told["checked"] = json!(got.validation.to_string());
-    told["read_again"] = json!(again);
+    told["read_again"] = json!(matches!(compared, Compared::Read));
+    told["copy_checked"] = json!(compared.to_string());
     let done = format_args!("the copy is stored as {}", added.url);
     stage.output.of_done(&told, &added.url, done)?;
     stage.output.remark(format_args!(
-        "{} copied; SHA512 {}; read: {}",
+        "{} copied; SHA512 {}; source: {}; copy: {compared}",
         human(added.size),
         added.multihash,
         got.validation
     ));
     Ok(())
+}
+
+/// How a stored copy was compared with what was read.
+enum Compared {
+    /// Its size and its ETag, an MD5, are those of the bytes.
+    Etag,
+    /// It was read, and has the digest of the bytes.
+    Read,
+    Differs(String),
+}
+
+impl fmt::Display for Compared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Etag => f.write_str("has the MD5 as its ETag"),
+            Self::Read => f.write_str("read again, has the SHA512"),
+            Self::Differs(how) => f.write_str(how),
+        }
+    }
+}
+
+/// Compares size and ETag of a stored copy. `None`: its ETag is no MD5.
+fn by_head(
+    open: &Open,
+    copied: &StoredImage,
+    added: &AddResult,
+) -> Result<Option<Compared>, Failure> {
+    let Some(Head { size, md5, .. }) = head::of(open, copied)? else { return Ok(None) };
+    if let Some(size) = size.filter(|size| *size != added.size) {
+        let what = format!("the stored copy has {size} bytes instead of {}", added.size);
+        return Ok(Some(Compared::Differs(what)));
+    }
+    let same = md5.is_some_and(|md5| md5 == added.md5);
+    Ok((same && size.is_some()).then_some(Compared::Etag))
 }
 
 /// Removes a copy that differs from what was read.

@@ -4,10 +4,12 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use apus_core::error::{ExchangeErrorKind, Kind};
+use apus_core::error::{ExchangeError, ExchangeErrorKind, Kind};
 use apus_core::store::config::ConfigErrors;
 use apus_core::store::{StoreError, StoreErrorKind};
 use apus_core::{Error, location::LocationError};
+
+use crate::place::Place;
 
 /// The exit code of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,26 +67,51 @@ impl Exit {
         if error.is_cancelled() {
             return Self::Interrupted;
         }
+        if let Some(failure) = error.exchange_error() {
+            return Self::of_exchange(failure);
+        }
         let status = error.status().map(|status| status.as_u16());
         match (error.kind(), status) {
             (Kind::Integrity, _) => Self::Integrity,
-            // The source has changed, or has another length than was given.
-            (Kind::InvalidInput, _) if is_other_source(error) => Self::Integrity,
-            (Kind::Transport, _) | (_, Some(408 | 429 | 500..=506 | 508..)) => Self::Unavailable,
+            (_, Some(408 | 429 | 500..=506 | 508..)) => Self::Unavailable,
+            (Kind::Transport | Kind::InvalidResponse, _) => Self::Unavailable,
+            // There is no Keystone at this URL, or its catalogue has no such endpoint.
+            (Kind::Auth, None | Some(404 | 405)) => Self::Configuration,
             (Kind::Auth, _) | (_, Some(401 | 403 | 407)) => Self::Denied,
             (_, Some(404 | 410)) => Self::NotFound,
             (_, Some(409 | 412)) => Self::Duplicate,
             (_, Some(413 | 507)) => Self::Full,
+            (Kind::InvalidInput, None) => Self::Usage,
             _ => Self::Other,
         }
     }
-}
 
-fn is_other_source(error: &Error) -> bool {
-    let failure = error.exchange_error();
-    failure.is_some_and(|failure| {
-        failure.is_source_changed() || failure.kind() == ExchangeErrorKind::Length
-    })
+    /// Returns the exit code for an exchange that was prevented or interrupted.
+    fn of_exchange(failure: &ExchangeError) -> Self {
+        match failure.kind() {
+            ExchangeErrorKind::Cancelled => Self::Interrupted,
+            // The source has another length than was given, or has changed.
+            ExchangeErrorKind::Length => Self::Integrity,
+            ExchangeErrorKind::Source if failure.is_source_changed() => Self::Integrity,
+            ExchangeErrorKind::Source | ExchangeErrorKind::Sink => {
+                failure.io_kind().map_or(Self::Other, Self::of_io)
+            }
+            ExchangeErrorKind::Proxy => match failure.status().map(|status| status.as_u16()) {
+                Some(401 | 403 | 407) => Self::Denied,
+                Some(413) => Self::Full,
+                _ => Self::Unavailable,
+            },
+            _ => Self::Unavailable,
+        }
+    }
+
+    /// Returns the exit code for a file that can't be read or written.
+    pub(crate) fn of_io(kind: io::ErrorKind) -> Self {
+        match kind {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            _ => Self::Other,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -120,11 +147,16 @@ pub(crate) struct Failure {
     pub(crate) request_id: Option<String>,
     /// The status of the response.
     pub(crate) status: Option<u16>,
+    /// The error behind it.
+    pub(crate) error: Option<Error>,
+    /// What it is about.
+    pub(crate) place: Option<Place>,
 }
 
 impl Failure {
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), request_id: None, status: None }
+        let message = message.into();
+        Self { exit, message, request_id: None, status: None, error: None, place: None }
     }
 
     /// Puts what failed before the message: an argument, without what may be a secret in it.
@@ -134,7 +166,11 @@ impl Failure {
 
     /// Puts the name of an object before the message.
     pub(crate) fn of_name(self, name: &str) -> Self {
-        Self { message: format!("{name}: {}", self.message), ..self }
+        // The place has the name.
+        match self.place {
+            Some(_) => self,
+            None => Self { message: format!("{name}: {}", self.message), ..self },
+        }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
@@ -147,7 +183,22 @@ impl Failure {
 
     /// Returns the failure of a file that can't be read or written.
     pub(crate) fn file(path: &std::path::Path, error: &io::Error) -> Self {
-        Self::new(Exit::Other, format!("{}: {error}", path.display()))
+        Self::new(Exit::of_io(error.kind()), format!("{}: {error}", path.display()))
+    }
+
+    /// Names the place that the failure is about, and the option that helps.
+    #[must_use]
+    pub(crate) fn at(mut self, place: &Place) -> Self {
+        let is_known = self.place.is_some() || matches!(self.exit, Exit::Done | Exit::Usage);
+        if is_known || self.error.as_ref().is_none_or(Error::is_cancelled) {
+            return self;
+        }
+        let unadvised = self.error.as_ref().filter(|error| error.hint().is_none());
+        let advice = unadvised.and_then(|error| place.advice(error));
+        let advice = advice.map(|advice| format!("; {advice}")).unwrap_or_default();
+        self.message = format!("{place}: {}{advice}", self.message);
+        self.place = Some(place.clone());
+        self
     }
 }
 
@@ -164,6 +215,8 @@ impl From<Error> for Failure {
             message: error.to_string(),
             request_id: error.request_id().map(str::to_owned),
             status: error.status().map(|status| status.as_u16()),
+            error: Some(error),
+            place: None,
         }
     }
 }
@@ -171,7 +224,13 @@ impl From<Error> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let protocol = error.protocol();
+        let is_missing = protocol.kind() == Kind::Refused && protocol.is_not_found();
         let exit = match error.kind() {
+            _ if protocol.exchange_error().is_some() || protocol.kind() == Kind::Auth => {
+                Exit::of(protocol)
+            }
+            // The bucket or container of an upload.
+            StoreErrorKind::BadStoreConfiguration if is_missing => Exit::NotFound,
             StoreErrorKind::NotFound => Exit::NotFound,
             StoreErrorKind::Duplicate => Exit::Duplicate,
             StoreErrorKind::StorageFull => Exit::Full,
@@ -188,6 +247,8 @@ impl From<StoreError> for Failure {
             message: error.to_string(),
             request_id: protocol.request_id().map(str::to_owned),
             status: protocol.status().map(|status| status.as_u16()),
+            error: Some(protocol.clone()),
+            place: None,
         }
     }
 }
@@ -209,7 +270,7 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         let exit = match error.kind() {
             io::ErrorKind::BrokenPipe => Exit::Done,
-            _ => Exit::Other,
+            kind => Exit::of_io(kind),
         };
         Self::new(exit, format!("could not write the output: {error}"))
     }
@@ -255,5 +316,7 @@ mod tests {
         assert_eq!(of(503), Exit::Unavailable);
         assert_eq!(of(507), Exit::Full);
         assert_eq!(of(400), Exit::Other);
+        let error = Error::invalid_input("the URL can't be valid for so long");
+        assert_eq!(Exit::of(&error), Exit::Usage);
     }
 }

@@ -12,6 +12,7 @@ use crate::exit::{Exit, Failure};
 use crate::objects::{Entry, Found, Objects, Which, pages};
 use crate::open::{Open, Target};
 use crate::output::{Output, Printable};
+use crate::place::Place;
 use crate::watch::human;
 
 #[derive(Debug, Args)]
@@ -62,6 +63,11 @@ pub(crate) fn ls(stage: &Stage, ls: &Ls) -> Result<Exit, Failure> {
         return backends(stage.output, &open);
     }
     let target = prefix(&open, ls.prefix.as_deref())?;
+    let place = Place::of_backend(target.backend);
+    listed(stage, &open, &target, ls).map_err(|failure| failure.at(&place))
+}
+
+fn listed(stage: &Stage, open: &Open, target: &Target<'_>, ls: &Ls) -> Result<Exit, Failure> {
     let objects = open.objects(target.backend)?;
     let size = Size { human: ls.human_readable };
     if ls.buckets {

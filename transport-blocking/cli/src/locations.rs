@@ -162,10 +162,8 @@ pub(crate) fn run(stage: &Stage, command: &Locations) -> Result<Exit, Failure> {
     for remark in remarks {
         stage.output.remark(remark);
     }
-    if stage.output.is_json() {
-        stage.output.remark(json!({ "summary": summary.json() }));
-    } else {
-        stage.output.remark(&summary);
+    stage.output.remark_document(&json!({ "summary": summary.json() }), &summary);
+    if !stage.output.is_json() {
         if matches!(command, Locations::Migrate { write: None, .. }) {
             stage
                 .output

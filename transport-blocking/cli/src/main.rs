@@ -21,6 +21,7 @@ mod copy;
 mod doctor;
 mod exit;
 mod get;
+mod head;
 mod interrupt;
 mod list;
 mod locations;
@@ -31,13 +32,16 @@ mod objects;
 mod open;
 mod orphans;
 mod output;
+mod place;
 mod pool;
 mod put;
 mod remove;
+mod resume;
 mod settings;
 mod sign;
 mod stat;
 mod sync;
+mod tenant;
 mod uploads;
 mod watch;
 
@@ -86,15 +90,13 @@ impl Stage {
             Command::Put { file, id, objects, .. } if objects.is_given() => {
                 sync::put(self, &file, id.as_deref(), &objects)
             }
-            Command::Put { file, id, size, hash, .. } => {
-                put::run(self, &file, id.as_deref(), size, hash)
+            Command::Put { file, id, size, hash, resume, .. } => {
+                put::run(self, &file, id.as_deref(), size, hash, resume)
             }
-            Command::Get { location, output, objects, .. } if objects.is_given() => {
-                sync::get(self, &location, output.as_deref(), &objects)
+            Command::Get(get) if get.objects.is_given() => {
+                sync::get(self, &get.location, get.output.as_deref(), &get.objects)
             }
-            Command::Get { location, output, range, .. } => {
-                get::run(self, &location, output.as_deref(), range)
-            }
+            Command::Get(get) => get::run(self, &get),
             Command::Sync(sync) => sync::run(self, &sync),
             Command::Ls(ls) => list::ls(self, &ls),
             Command::Du(du) => list::du(self, &du),
@@ -116,12 +118,13 @@ impl Stage {
             Command::Locations(command) => locations::run(self, &command),
             Command::Config(command) => check::run(self, &command),
             Command::Completions { shell } => completions::run(self, shell),
+            Command::Complete { what, prefix } => completions::complete(self, what, &prefix),
             Command::Man { directory } => man::run(self, directory.as_deref()),
         }
     }
 
     /// Installs the signal handler: from now on, a signal cancels all runs.
     fn interrupt(&self) -> Result<Interrupt, Failure> {
-        Interrupt::listen()
+        Interrupt::listen(self.output)
     }
 }

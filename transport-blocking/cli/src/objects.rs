@@ -58,6 +58,9 @@ impl Open {
     pub(crate) fn container(&self, backend: &StoreBackend, name: &str) -> String {
         match backend {
             StoreBackend::S3(store) => store.bucket().to_owned(),
+            StoreBackend::Swift(store) if store.options().swift_store_multi_tenant => {
+                store.options().tenant_container(name)
+            }
             StoreBackend::Swift(store) => store.options().container(name),
             _ => String::new(),
         }
@@ -82,19 +85,23 @@ impl Objects<'_> {
             Self::S3(bucket, _) => return Ok(vec![bucket.name.clone()]),
             Self::Swift(account, store) => (account, store.options()),
         };
-        if options.swift_store_multiple_containers_seed == 0 {
+        let each = options.swift_store_multi_tenant;
+        if options.swift_store_multiple_containers_seed == 0 && !each {
             return Ok(vec![options.swift_store_container.clone()]);
         }
-        // The first digits of an id are in the name of its container.
+        // The first digits of an id are in the name of its container, or the whole id is.
         let mut list = swift::GetAccount::new();
-        list.prefix = Some(options.container(prefix));
+        list.prefix = Some(match each {
+            true => options.tenant_container(prefix),
+            false => options.container(prefix),
+        });
         let mut seeded = Vec::new();
         pages(
             list,
             |page| Ok(account.call(page)?),
             |page| {
                 let names = page.containers.into_iter().map(|one| one.name);
-                seeded.extend(names.filter(|name| options.is_of_seed(name)));
+                seeded.extend(names.filter(|name| each || options.is_of_seed(name)));
                 Ok(())
             },
         )?;

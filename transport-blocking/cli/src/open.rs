@@ -8,17 +8,19 @@ use apus_core::Error;
 use apus_core::contract::{Authenticator, Operation};
 use apus_core::keystone::Session;
 use apus_core::location::{S3Location, SwiftLocation};
-use apus_core::machine::{Auth, Call, Observer};
+use apus_core::machine::{Auth, Call, Observer, RateLimits};
 use apus_core::s3;
 use apus_core::store::config::{Backend, Configuration};
-use apus_core::store::{self, S3Store, StoreBackend, StoredImage, SwiftStore};
+use apus_core::store::{self, S3Store, StoreBackend, StoredImage, SwiftStore, TenantContext};
 use apus_core::swift;
 
 use crate::Stage;
 use crate::address::Address;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
-use crate::settings::Needs;
+use crate::place::Place;
+use crate::settings::{self, Needs, Sound};
+use crate::tenant;
 use crate::watch::Watch;
 
 /// All backends of the configuration.
@@ -28,6 +30,10 @@ pub(crate) struct Open {
     pub(crate) interrupt: Interrupt,
     /// The id of the backend that was requested.
     wanted: Option<String>,
+    /// The user of multi-tenant backends.
+    tenant: Option<TenantContext>,
+    /// The limits of requests and bytes, if there are any.
+    rate: Option<Arc<RateLimits>>,
     /// Whether that backend has another bucket or container than the configured one.
     bucket: bool,
     /// The id of the backend with the bucket of [`Stage::other`].
@@ -63,7 +69,18 @@ pub(crate) struct Account {
 impl Stage {
     /// Reads the configuration and makes a transport for each backend. Sends nothing.
     pub(crate) fn open(&self) -> Result<Open, Failure> {
+        self.connect(self.which.read(Needs::Connections)?)
+    }
+
+    /// Does what [`open`](Self::open) does, for a command that reads objects: the checksums of S3 are
+    /// requested, unless the configuration says `never`.
+    pub(crate) fn open_to_read(&self) -> Result<Open, Failure> {
         let mut sound = self.which.read(Needs::Connections)?;
+        settings::request_checksums(&mut sound.configuration);
+        self.connect(sound)
+    }
+
+    fn connect(&self, mut sound: Sound) -> Result<Open, Failure> {
         if let Some(bucket) = &self.bucket {
             in_bucket(&mut sound.configuration, self.backend.as_deref(), bucket)?;
         }
@@ -85,15 +102,48 @@ impl Stage {
             .map_err(|error| Failure::configuration(error.message()))?
             .with_observer(Arc::clone(&watch) as Arc<dyn Observer>)
             .cancel_on(interrupt.token());
+        let rate = self.which.limits.rate();
+        let mut stores = match &rate {
+            Some(limits) => stores.with_rate_limits(Arc::clone(limits)),
+            None => stores,
+        };
+        let tenant = self.tenant(&stores, &interrupt)?;
+        if let Some(tenant) = &tenant {
+            stores = stores.for_tenant(tenant.clone());
+        }
+        interrupt.watch(&stores, &watch);
         Ok(Open {
             stores,
             watch,
             interrupt,
             wanted: self.backend.clone(),
+            tenant,
+            rate,
             bucket: self.bucket.is_some(),
             other,
             accounts: Mutex::default(),
         })
+    }
+
+    /// Returns the user of the multi-tenant backends, if there are any and a user is named.
+    fn tenant(
+        &self,
+        stores: &Stores,
+        interrupt: &Interrupt,
+    ) -> Result<Option<TenantContext>, Failure> {
+        let core = stores.core();
+        let is_for_several = |backend: &StoreBackend| match backend {
+            StoreBackend::Swift(store) if store.options().swift_store_multi_tenant => {
+                Some(store.clone())
+            }
+            _ => None,
+        };
+        let wanted = self.backend.as_deref().and_then(|id| core.backend(id));
+        let first = wanted.or_else(|| core.default_backend()).and_then(is_for_several);
+        let any = || core.ids().filter_map(|id| core.backend(id)).find_map(is_for_several);
+        let Some(store) = first.or_else(any) else { return Ok(None) };
+        let Some(user) = self.which.user()? else { return Ok(None) };
+        tenant::context(stores, &store, &user, &interrupt.token()).map(Some)
     }
 }
 
@@ -130,6 +180,11 @@ impl Open {
         let backend = self.backend_of(id)?;
         let url = match backend {
             StoreBackend::S3(store) => store.options().place()?.location(name).to_string(),
+            StoreBackend::Swift(store) if store.options().swift_store_multi_tenant => {
+                let storage = self.user_session(store)?.storage_url()?;
+                let container = store.options().tenant_container(name);
+                SwiftLocation::of_storage_url(&storage, container, name).to_string()
+            }
             StoreBackend::Swift(store) => {
                 let options = store.options();
                 let container = options.container(name);
@@ -189,31 +244,75 @@ impl Open {
         Ok(Target { backend, container: Some(container), name })
     }
 
+    /// Returns a function that names the place of a stored object in a failure.
+    pub(crate) fn at<E: Into<Failure>>(&self, stored: &StoredImage) -> impl Fn(E) -> Failure {
+        let place = Place::of_stored(self, stored);
+        move |error| error.into().at(&place)
+    }
+
     /// Returns a bucket, with a client.
     pub(crate) fn bucket(&self, store: &S3Store) -> Result<Bucket, Failure> {
         let service = s3::Service::clone(store.service());
         let auth = store.auth().map_err(Failure::from)?;
         let client = Client::with_transport(self.transport(store.id())?, service, auth)
             .with_observer(Arc::clone(&self.watch) as Arc<dyn Observer>);
+        let client = match &self.rate {
+            Some(limits) => client.with_rate_limits(Arc::clone(limits)),
+            None => client,
+        };
         let name = store.bucket().to_owned();
         Ok(Bucket { client, name, token: self.interrupt.token() })
     }
 
-    /// Returns an account, with a client.
+    /// Returns an account, with a client: that of the user of a multi-tenant backend.
     pub(crate) fn account(&self, store: &SwiftStore) -> Result<Account, Failure> {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(account) = accounts.get(store.id()) {
             return Ok(account.clone());
         }
-        let session = Arc::new(Mutex::new(store.session()?));
+        let account = match store.options().swift_store_multi_tenant {
+            true => self.account_of(store, self.user_session(store)?),
+            false => self.service_account(store),
+        }?;
+        accounts.insert(store.id().to_owned(), account.clone());
+        Ok(account)
+    }
+
+    /// Returns the account of the backend's own user.
+    pub(crate) fn service_account(&self, store: &SwiftStore) -> Result<Account, Failure> {
+        self.account_of(store, store.session()?)
+    }
+
+    fn account_of(&self, store: &SwiftStore, session: Session) -> Result<Account, Failure> {
+        let session = Arc::new(Mutex::new(session));
         let service = swift::Service::clone(store.service());
         let auth = Auth::from_shared(Arc::clone(&session) as Arc<Mutex<dyn Authenticator>>);
         let transport = self.transport(store.id())?;
         let client = Client::with_transport(transport, service, auth)
             .with_observer(Arc::clone(&self.watch) as Arc<dyn Observer>);
-        let account = Account { client, session, token: self.interrupt.token() };
-        accounts.insert(store.id().to_owned(), account.clone());
-        Ok(account)
+        let client = match &self.rate {
+            Some(limits) => client.with_rate_limits(Arc::clone(limits)),
+            None => client,
+        };
+        Ok(Account { client, session, token: self.interrupt.token() })
+    }
+
+    /// Returns a session of the user of a multi-tenant backend.
+    fn user_session(&self, store: &SwiftStore) -> Result<Session, Failure> {
+        match &self.tenant {
+            Some(tenant) => Ok(store.session_of(tenant)?),
+            None => Err(tenant::nobody(store)),
+        }
+    }
+
+    /// Refuses a multi-tenant backend of which no user is named.
+    pub(crate) fn named_user(&self, backend: &StoreBackend) -> Result<(), Failure> {
+        match backend {
+            StoreBackend::Swift(store) if store.options().swift_store_multi_tenant => {
+                self.user_session(store).map(drop)
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn transport(&self, id: &str) -> Result<Transport, Failure> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::exit::{Exit, Failure};
 
@@ -58,7 +58,7 @@ impl Output {
     ) -> Result<(), Failure> {
         self.line(value, text).map_err(|error| {
             Failure::new(
-                Exit::Other,
+                Exit::of_io(error.kind()),
                 format!("{done}, but could not write to standard output: {error}"),
             )
         })
@@ -79,33 +79,51 @@ impl Output {
 
     /// Writes a remark. A failure to write it can't be reported.
     pub(crate) fn remark(self, text: impl fmt::Display) {
+        self.remarked("remark", text);
+    }
+
+    /// Writes a remark that is a JSON document, or its text.
+    pub(crate) fn remark_document(self, value: &Value, text: impl fmt::Display) {
         if !self.quiet {
-            let _ = writeln!(io::stderr().lock(), "{text}");
+            let mut err = io::stderr().lock();
+            let _ = if self.json { writeln!(err, "{value}") } else { writeln!(err, "{text}") };
         }
     }
 
     /// Writes a remark if `--verbose` is set.
     pub(crate) fn detail(self, text: impl fmt::Display) {
         if self.is_verbose() {
-            self.remark(text);
+            self.remarked("event", text);
         }
+    }
+
+    fn remarked(self, kind: &str, text: impl fmt::Display) {
+        let value = if self.json { json!({ kind: text.to_string() }) } else { Value::Null };
+        self.remark_document(&value, text);
+    }
+
+    /// Writes something that has to be known, also with `--quiet`.
+    pub(crate) fn warn(self, text: impl fmt::Display) {
+        Self { quiet: false, ..self }.remarked("warning", text);
     }
 
     /// Reports why a command failed, also with `--quiet`.
     pub(crate) fn fail(self, failure: &Failure) -> Exit {
-        let Failure { exit, message, request_id, status } = failure;
+        let Failure { exit, message, request_id, status, place, .. } = failure;
         let mut out = io::stderr().lock();
         let _ = match (exit, self.json) {
             (Exit::Done, _) => Ok(()),
             (_, true) => {
-                let mut error = json!({
-                    "code": *exit as u8, "kind": exit.name(), "message": message,
-                });
-                if let Some(id) = request_id {
-                    error["request_id"] = json!(id);
-                }
-                if let Some(status) = status {
-                    error["status"] = json!(status);
+                let mut error = Map::new();
+                error.insert("code".to_owned(), json!(*exit as u8));
+                error.insert("kind".to_owned(), json!(exit.name()));
+                error.insert("message".to_owned(), json!(message));
+                let id = request_id.as_ref().map(|id| ("request_id", json!(id)));
+                let status = status.map(|status| ("status", json!(status)));
+                let members = id.into_iter().chain(status);
+                error.extend(members.map(|(name, value)| (name.to_owned(), value)));
+                if let Some(place) = place {
+                    place.add_to(&mut error);
                 }
                 writeln!(out, "{}", json!({ "error": error }))
             }
@@ -145,9 +163,17 @@ pub(crate) fn redacted(text: &str) -> String {
     }
 }
 
-/// Writes to standard error before there is an [`Output`].
-pub(crate) fn complain(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+/// Writes an error of the command line, before there is an [`Output`].
+pub(crate) fn complain(text: &str, json: bool) {
+    let error = json!({
+        "code": Exit::Usage as u8, "kind": Exit::Usage.name(),
+        "message": text.strip_prefix("error: ").unwrap_or(text),
+    });
+    let mut err = io::stderr().lock();
+    let _ = match json {
+        true => writeln!(err, "{}", json!({ "error": error })),
+        false => writeln!(err, "{text}"),
+    };
 }
 
 #[cfg(test)]

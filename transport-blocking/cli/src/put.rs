@@ -5,14 +5,17 @@ use std::io;
 use std::path::Path;
 
 use apus_blocking::Source;
-use apus_core::checksum::Algorithm;
+use apus_core::checksum::{Algorithm, Value};
 use apus_core::error::ExchangeErrorKind;
 use apus_core::store::{Add, AddResult, StoreErrorKind};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::Stage;
 use crate::exit::{Exit, Failure};
 use crate::locations::is_dash;
+use crate::open::Open;
+use crate::place::Place;
+use crate::resume;
 use crate::watch::human;
 
 pub(crate) fn run(
@@ -21,6 +24,7 @@ pub(crate) fn run(
     id: Option<&str>,
     size: Option<u64>,
     hash: Algorithm,
+    resume: bool,
 ) -> Result<Exit, Failure> {
     let id = match (id, is_dash(file)) {
         (Some(id), _) => id.to_owned(),
@@ -41,6 +45,15 @@ pub(crate) fn run(
         Source::file(opened)
     };
     let open = stage.open()?;
+    let place = Place::of_new(open.backend()?, &id);
+    open.named_user(open.backend()?)?;
+    if resume {
+        if is_dash(file) {
+            return Err(Failure::usage("--resume requires a file"));
+        }
+        return resumed(stage, &open, &place, file, &id, (size, hash));
+    }
+    resume::put::tell_left(stage, &place);
     let backend = open.backend()?.id().to_owned();
     let length = source.length().map_err(|error| Failure::file(file, &error))?.or(size);
     let image = Add::new(id.as_str()).with_size(size).with_hash(hash);
@@ -50,11 +63,10 @@ pub(crate) fn run(
         let of_source = error.kind() == StoreErrorKind::InvalidSize
             || matches!(cause, Some(ExchangeErrorKind::Source | ExchangeErrorKind::Length));
         let failure = Failure::from(error);
-        let place =
-            if is_dash(file) { "standard input".into() } else { file.display().to_string() };
+        let name = if is_dash(file) { "standard input".into() } else { file.display().to_string() };
         match of_source {
-            true => Failure { message: format!("{place}: {}", failure.message), ..failure },
-            false => failure,
+            true => Failure { message: format!("{name}: {}", failure.message), ..failure },
+            false => failure.at(&place),
         }
     })?;
     drop(shown);
@@ -67,6 +79,40 @@ pub(crate) fn run(
         added.multihash
     ));
     for leftover in &added.leftovers {
+        stage.output.remark(format_args!("left behind: {leftover}"));
+    }
+    Ok(Exit::Done)
+}
+
+/// Stores a file by an upload that can be continued.
+fn resumed(
+    stage: &Stage,
+    open: &Open,
+    place: &Place,
+    file: &Path,
+    id: &str,
+    (size, hash): (Option<u64>, Algorithm),
+) -> Result<Exit, Failure> {
+    let has = std::fs::metadata(file).map_err(|error| Failure::file(file, &error))?.len();
+    if let Some(size) = size.filter(|size| *size != has) {
+        let what = format!("{}: has {has} bytes instead of {size}", file.display());
+        return Err(Failure::new(Exit::Integrity, what));
+    }
+    let stored = resume::put::run(stage, open, place, file, id, hash)?;
+    let hex = |algorithm| stored.digests.value(algorithm).map(Value::hex).unwrap_or_default();
+    let (md5, multihash) = (hex(Algorithm::Md5), hex(hash));
+    let backend = open.backend()?.id();
+    let told = json!({
+        "url": stored.url, "size": stored.size, "md5": md5,
+        "os_hash_algo": hash.to_string().to_lowercase(), "os_hash_value": multihash,
+        "metadata": { "store": backend },
+    });
+    let done = format_args!("the image is stored as {}", stored.url);
+    stage.output.of_done(&told, &stored.url, done)?;
+    stage
+        .output
+        .remark(format_args!("{} stored; MD5 {md5}, {hash} {multihash}", human(stored.size)));
+    for leftover in &stored.leftovers {
         stage.output.remark(format_args!("left behind: {leftover}"));
     }
     Ok(Exit::Done)
@@ -96,7 +142,7 @@ const ACCESS: u32 = 3;
 const READ_WRITE: u32 = 2;
 
 /// Returns what an image service records.
-pub(crate) fn told(added: &AddResult, hash: Algorithm) -> Value {
+pub(crate) fn told(added: &AddResult, hash: Algorithm) -> serde_json::Value {
     json!({
         "url": added.url,
         "size": added.size,

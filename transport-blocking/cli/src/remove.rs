@@ -128,7 +128,7 @@ impl Removal<'_> {
         let work = |location: &String| {
             let stored = open.stored(location);
             let result = stored.and_then(|stored| match dry {
-                false => Ok(open.stores.delete(&stored).map(|_| ())?),
+                false => open.stores.delete(&stored).map(|_| ()).map_err(open.at(&stored)),
                 true => match open.stores.exists(&stored)?.outcome {
                     true => Ok(()),
                     false => Err(Failure::new(Exit::NotFound, "the object does not exist")),

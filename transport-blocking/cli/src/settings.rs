@@ -2,18 +2,22 @@
 
 mod environment;
 mod finding;
+mod limits;
 mod url;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use apus_core::keystone::clouds::CloudTls;
+use apus_core::Secret;
+use apus_core::keystone::clouds::{Cloud, CloudTls};
 use apus_core::store::config::{Backend, Configuration, OsloConfig, Plain, Reference};
 use apus_host::credentials::Ambient;
 use clap::Args;
 
 pub(crate) use self::finding::Finding;
+use self::limits::Limits;
+pub(crate) use self::limits::request_checksums;
 use crate::exit::Failure;
 
 /// Where the configuration comes from.
@@ -22,7 +26,8 @@ use crate::exit::Failure;
 pub(crate) struct Which {
     /// A glance-api.conf, a directory of such files, or a .json or .toml file with the same options
     ///
-    /// The option can be repeated; the values of later files take precedence.
+    /// The option can be repeated; the values of later files take precedence. Default: the files in
+    /// APUS_CONFIG, separated by colons; or ~/.config/apus/apus.conf; or /etc/apus/apus.conf.
     #[arg(short, long, global = true, value_name = "FILE")]
     config: Vec<PathBuf>,
 
@@ -43,23 +48,37 @@ pub(crate) struct Which {
     ///
     /// For Swift: the cloud that OS_CLOUD names in clouds.yaml, or that the other OS_* variables
     /// describe, with its scope, region, interface and TLS settings. The Keystone of --store must be
-    /// the cloud's; swift:///CONTAINER leaves it out.
-    #[arg(short = 'e', long, global = true, conflicts_with = "config")]
+    /// the cloud's; swift:///CONTAINER leaves it out. ST_AUTH, ST_USER and ST_KEY are read where no
+    /// OS_* variable is set. For S3: s3:///BUCKET is at the endpoint of the profile or the region.
+    ///
+    /// With --config: the user of backends with swift_store_multi_tenant, by OS_TOKEN or the others.
+    #[arg(short = 'e', long, global = true)]
     from_environment: bool,
 
-    /// The minimum rate of an object's body in bytes per second, averaged over --minimum-rate-window;
-    /// 0 disables the check
+    /// A file with the token of a user, in place of the user's other credentials
     ///
-    /// Replaces the options s3_store_minimum_rate and swift_store_minimum_rate. Time spent in files,
-    /// pipes and the programs at their other end does not count.
-    #[arg(long, global = true, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(..=1 << 30))]
-    minimum_rate: Option<u64>,
+    /// As `openstack token issue -f value -c id` prints it. For backends with
+    /// swift_store_multi_tenant, whose objects are in the accounts of their users, and for --store.
+    #[arg(long, global = true, value_name = "FILE")]
+    token_file: Option<PathBuf>,
 
-    /// The seconds over which the rate of --minimum-rate is averaged; default: the configuration's, or 60
+    /// The profile of the AWS SDKs' files for --from-environment: keys, region, endpoint and CA file
     ///
-    /// Replaces the options s3_store_minimum_rate_window and swift_store_minimum_rate_window.
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
-    minimum_rate_window: Option<u64>,
+    /// Default: AWS_PROFILE, or the profile `default`.
+    #[arg(long, global = true, value_name = "NAME", requires = "from_environment")]
+    profile: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) limits: Limits,
+}
+
+/// The user of multi-tenant backends, as the command line names the user.
+#[derive(Debug)]
+pub(crate) enum User {
+    /// By a token.
+    Token(Secret),
+    /// By the cloud of the environment.
+    Cloud(Box<Cloud>),
 }
 
 /// A configuration without errors.
@@ -100,21 +119,20 @@ pub(crate) enum Needs {
 }
 
 impl Which {
-    /// Sets the minimum rate of every backend, and its window, if they were given.
-    fn hold_to_rate(&self, configuration: &mut Configuration) {
-        for backend in configuration.backends.values_mut() {
-            let (rate, window) = match backend {
-                Backend::S3(options) => {
-                    (&mut options.s3_store_minimum_rate, &mut options.s3_store_minimum_rate_window)
-                }
-                Backend::Swift(options) => (
-                    &mut options.swift_store_minimum_rate,
-                    &mut options.swift_store_minimum_rate_window,
-                ),
-            };
-            *rate = self.minimum_rate.unwrap_or(*rate);
-            *window = self.minimum_rate_window.unwrap_or(*window);
+    /// Returns the user of multi-tenant backends, if the command line names one.
+    pub(crate) fn user(&self) -> Result<Option<User>, Failure> {
+        if let Some(path) = &self.token_file {
+            return Ok(Some(User::Token(crate::tenant::token_of(path)?)));
         }
+        if !self.from_environment {
+            return Ok(None);
+        }
+        if let Some(token) = environment::token() {
+            return Ok(Some(User::Token(token)));
+        }
+        let cloud = environment::cloud(None);
+        let cloud = cloud.map_err(|error| Failure::configuration(error.message().to_owned()))?;
+        Ok(Some(User::Cloud(Box::new(cloud))))
     }
 
     /// Returns the configuration, if there are no errors.
@@ -122,7 +140,7 @@ impl Which {
         let settings = self.examine(needs)?;
         match settings.configuration {
             Some(mut configuration) if settings.errors.is_empty() => {
-                self.hold_to_rate(&mut configuration);
+                self.limits.apply(&mut configuration);
                 Ok(Sound { configuration, references: settings.references, tls: settings.tls })
             }
             _ => {
@@ -134,18 +152,32 @@ impl Which {
 
     /// Returns the configuration with all errors and warnings. The `Err` is about the arguments.
     pub(crate) fn examine(&self, needs: Needs) -> Result<Settings, Failure> {
-        if !self.config.is_empty() {
+        let of_environment = || self.from_environment.then(environment::store).flatten();
+        let store = match self.config.is_empty() {
+            true => self.store.clone().or_else(of_environment),
+            false => None,
+        };
+        let Some(store) = store else {
             if !self.options.is_empty() {
                 return Err(Failure::usage("--option requires --store"));
             }
-            return Ok(self.of_files(needs));
-        }
-        let of_environment = || self.from_environment.then(environment::store).flatten();
-        let Some(store) = self.store.clone().or_else(of_environment) else {
-            let missing = if self.from_environment { "APUS_STORE is not set" } else { NOTHING };
-            return Err(Failure::usage(missing));
+            let files = match self.config.is_empty() {
+                true => environment::configuration(),
+                false => self.config.clone(),
+            };
+            if files.is_empty() {
+                let missing = if self.from_environment { UNNAMED } else { NOTHING };
+                return Err(Failure::usage(missing));
+            }
+            return Ok(self.of_files(&files, needs));
         };
-        let written = url::backend(&store, &self.options, self.from_environment)?;
+        let token = self.token_file.as_deref().map(crate::tenant::token_of).transpose()?;
+        let from = url::From {
+            environment: self.from_environment,
+            profile: self.profile.as_deref(),
+            token: token.as_ref(),
+        };
+        let written = url::backend(&store, &self.options, &from)?;
         let mut settings = Settings::default();
         if let Some((reference, cloud)) = written.cloud {
             let warning =
@@ -160,9 +192,9 @@ impl Which {
         Ok(settings)
     }
 
-    fn of_files(&self, needs: Needs) -> Settings {
+    fn of_files(&self, files: &[PathBuf], needs: Needs) -> Settings {
         let mut settings = Settings::default();
-        let files = settings.texts(&self.config);
+        let files = settings.texts(files);
         if !settings.errors.is_empty() {
             return settings;
         }
@@ -435,7 +467,11 @@ fn without_values(problem: &str) -> String {
     }
 }
 
-const NOTHING: &str = "missing store: set --config FILE, --store URL or --from-environment";
+const NOTHING: &str = "missing store: set --config FILE, --store URL or --from-environment, or the \
+                       variable APUS_CONFIG; ~/.config/apus/apus.conf and /etc/apus/apus.conf do not \
+                       exist";
+const UNNAMED: &str = "missing store: set --store URL or the variable APUS_STORE, or for a backend \
+                       with swift_store_multi_tenant --config FILE";
 
 #[cfg(test)]
 mod tests {

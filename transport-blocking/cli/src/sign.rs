@@ -9,7 +9,7 @@ use apus_core::contract::{Authenticator as _, Operation as _, PresignKey};
 use apus_core::location::{S3Location, SwiftLocation};
 use apus_core::machine::{GrantOnly, PresignKeys as _};
 use apus_core::s3;
-use apus_core::store::StoreBackend;
+use apus_core::store::{StoreBackend, StoredImage};
 use apus_core::swift;
 use apus_core::{Kind, Secret};
 use clap::ValueEnum;
@@ -18,6 +18,7 @@ use serde_json::json;
 use crate::Stage;
 use crate::exit::{Exit, Failure};
 use crate::open::Open;
+use crate::place::Place;
 
 /// What may be done with a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -48,7 +49,19 @@ pub(crate) fn presign(
     expires: Duration,
 ) -> Result<Exit, Failure> {
     let open = stage.open()?;
-    let (url, backend) = place(&open, location)?;
+    let stored = open.stored(location)?;
+    let presigned = presigned(stage, &open, &stored, method, expires);
+    presigned.map_err(|failure| failure.at(&Place::of_stored(&open, &stored)))
+}
+
+fn presigned(
+    stage: &Stage,
+    open: &Open,
+    stored: &StoredImage,
+    method: Method,
+    expires: Duration,
+) -> Result<Exit, Failure> {
+    let (url, backend) = place(open, stored)?;
     let StoreBackend::S3(store) = backend else {
         return Err(Failure::usage("the object is in Swift: use `apus tempurl`"));
     };
@@ -90,7 +103,19 @@ pub(crate) fn tempurl(
     key_file: Option<&Path>,
 ) -> Result<Exit, Failure> {
     let open = stage.open()?;
-    let (url, backend) = place(&open, location)?;
+    let stored = open.stored(location)?;
+    let signed = signed(stage, &open, &stored, (method, expires), key_file);
+    signed.map_err(|failure| failure.at(&Place::of_stored(&open, &stored)))
+}
+
+fn signed(
+    stage: &Stage,
+    open: &Open,
+    stored: &StoredImage,
+    (method, expires): (Method, Duration),
+    key_file: Option<&Path>,
+) -> Result<Exit, Failure> {
+    let (url, backend) = place(open, stored)?;
     let StoreBackend::Swift(store) = backend else {
         return Err(Failure::usage("the object is in S3: use `apus presign`"));
     };
@@ -135,8 +160,8 @@ pub(crate) fn tempurl(
 }
 
 /// Returns the location without credentials, and its backend.
-fn place<'a>(open: &'a Open, argument: &str) -> Result<(String, &'a StoreBackend), Failure> {
-    let address = open.stores.core().access(&open.stored(argument)?)?.outcome;
+fn place<'a>(open: &'a Open, stored: &StoredImage) -> Result<(String, &'a StoreBackend), Failure> {
+    let address = open.stores.core().access(stored)?.outcome;
     match &address.backend {
         Some(id) => Ok((address.url.clone(), open.named(id)?)),
         None => Err(Failure::usage("the location is not in any configured backend")),

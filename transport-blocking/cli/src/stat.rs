@@ -50,7 +50,7 @@ fn one(open: &Open, location: &str) -> Result<(Value, String), Failure> {
         Some(StoreBackend::S3(store)) => {
             let (location, _) = S3Location::parse(&address.url, &[store.options().place()?])?;
             let head = s3::HeadObject::new(location.bucket(), location.key());
-            let head = open.bucket(store)?.call(head)?;
+            let head = open.bucket(store)?.call(head).map_err(open.at(&stored))?;
             told["size"] = json!(head.size);
             told["etag"] = json!(head.etag.map(|etag| etag.to_string()));
             told["modified"] = json!(head.last_modified.map(|at| at.iso8601()));
@@ -60,7 +60,7 @@ fn one(open: &Open, location: &str) -> Result<(Value, String), Failure> {
         Some(StoreBackend::Swift(store)) => {
             let (location, _) = SwiftLocation::parse(&address.url, &[])?;
             let head = swift::HeadObject::new(location.container(), location.object());
-            let head = open.account(store)?.call(head)?;
+            let head = open.account(store)?.call(head).map_err(open.at(&stored))?;
             told["size"] = json!(head.size);
             told["etag"] = json!(head.etag.as_ref().map(|etag| etag.to_string()));
             told["modified"] = json!(head.last_modified.map(|at| at.iso8601()));
@@ -68,7 +68,7 @@ fn one(open: &Open, location: &str) -> Result<(Value, String), Failure> {
             told["metadata"] = json!(head.metadata);
             told["large_object"] = json!(head.is_large());
         }
-        _ => told["size"] = json!(open.stores.size(&stored)?.outcome),
+        _ => told["size"] = json!(open.stores.size(&stored).map_err(open.at(&stored))?.outcome),
     }
     let mut text = Vec::new();
     for (name, value) in told.as_object().into_iter().flatten() {

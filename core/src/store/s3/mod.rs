@@ -141,7 +141,8 @@ impl S3Store {
         }))
     }
 
-    fn upload_options(&self, source: UploadSource) -> UploadOptions {
+    /// Returns the options of an upload into the bucket, which replaces no object.
+    pub fn upload_options(&self, source: UploadSource) -> UploadOptions {
         let options = &self.options;
         let part_size = options.s3_store_large_object_chunk_size.saturating_mul(MIB);
         let memory = MEMORY.max(part_size.saturating_mul(2));

@@ -172,6 +172,13 @@ pub(super) fn session(options: &SwiftOptions, reference: &Reference) -> Result<S
     Ok(session.with_endpoint(endpoint))
 }
 
+/// Makes the session of a user, for the user's storage URL.
+pub(super) fn session_of(store: &SwiftStore, context: &TenantContext) -> Result<Session, Error> {
+    let endpoint = EndpointFilter::at(storage(store, context)?.to_string());
+    let session = Session::fixed(Token::new(context.token.clone(), facts(context)))?;
+    Ok(session.with_endpoint(endpoint))
+}
+
 fn login(options: &SwiftOptions, reference: &Reference, scope: Scope) -> Result<Login, Error> {
     let address = reference.address()?.to_string();
     let login = Login::new(&address, reference.identity()?, scope)?;

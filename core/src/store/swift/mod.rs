@@ -127,6 +127,16 @@ impl SwiftStore {
             .map_err(|error| StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, error))
     }
 
+    /// Makes a session of a user in multi-tenant mode, with the user's token and storage URL.
+    ///
+    /// # Errors
+    ///
+    /// The token can't be sent in a header; the user's catalogue has no such endpoint.
+    pub fn session_of(&self, tenant: &TenantContext) -> Result<Session, StoreError> {
+        let lacks = |error| StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, error);
+        authorization::session_of(self, tenant).map_err(lacks)
+    }
+
     /// Returns the URL of the Keystone of its default reference.
     ///
     /// # Errors

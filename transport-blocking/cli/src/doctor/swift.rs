@@ -29,7 +29,7 @@ pub(super) fn examine(open: &Open, store: &SwiftStore, report: &mut Report) -> R
         report.tell("authentication", "", Answer::Untried, why);
         return Ok(());
     }
-    let account = open.account(store)?;
+    let account = open.service_account(store)?;
     let seed = account.client.seed();
     let ward = Ward { open, store, account, trial: Trial::new(seed), own: own_container(seed) };
     let mut made = false;

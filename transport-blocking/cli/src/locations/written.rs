@@ -59,7 +59,8 @@ impl Written {
             true => "standard output".into(),
             false => self.path.display().to_string(),
         };
-        Failure::new(Exit::Other, format!("{place}: could not write all rows: {error}"))
+        let what = format!("{place}: could not write all rows: {error}");
+        Failure::new(Exit::of_io(error.kind()), what)
     }
 
     /// Commits the file, and returns the remarks about it.
@@ -75,7 +76,7 @@ impl Written {
 
 /// Returns an error that names the file.
 fn not_written(error: &io::Error) -> Failure {
-    Failure::new(Exit::Other, error.to_string())
+    Failure::new(Exit::of_io(error.kind()), error.to_string())
 }
 
 pub(crate) fn is_dash(path: &Path) -> bool {

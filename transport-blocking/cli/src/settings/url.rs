@@ -10,9 +10,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use apus_core::BaseUrl;
 use apus_core::keystone::clouds::{Cloud, CloudAuth};
 use apus_core::store::config::{Plain, Reference, S3Options, SwiftOptions};
+use apus_core::{BaseUrl, Secret};
 use serde_json::json;
 
 use super::environment;
@@ -25,12 +25,19 @@ pub(super) struct Written {
     pub(super) cloud: Option<(Reference, Cloud)>,
 }
 
+/// Where the credentials come from, other than the options.
+#[derive(Debug)]
+pub(super) struct From<'a> {
+    pub(super) environment: bool,
+    /// A profile of the AWS SDKs' files.
+    pub(super) profile: Option<&'a str>,
+    /// The token of a user of OpenStack.
+    pub(super) token: Option<&'a Secret>,
+}
+
 /// Parses the URL; adds these options and, on request, those of the environment.
-pub(super) fn backend(
-    url: &str,
-    options: &[String],
-    from_environment: bool,
-) -> Result<Written, Failure> {
+pub(super) fn backend(url: &str, options: &[String], from: &From<'_>) -> Result<Written, Failure> {
+    let from_environment = from.environment;
     let (scheme, rest) = url.split_once("://").ok_or_else(|| bad("missing `://`"))?;
     if rest.contains('@') {
         return Err(bad("credentials are not allowed in it: use --from-environment or --option"));
@@ -48,7 +55,8 @@ pub(super) fn backend(
     let (server, last) = rest.trim_end_matches('/').rsplit_once('/').unwrap_or((rest, ""));
     // The address of Keystone may be that of the cloud.
     let is_of_cloud = server.is_empty() && kind == "swift" && from_environment;
-    if (server.is_empty() && !is_of_cloud) || last.is_empty() {
+    let is_of_profile = server.is_empty() && kind == "s3" && from_environment;
+    if (server.is_empty() && !is_of_cloud && !is_of_profile) || last.is_empty() {
         let what = if kind == "s3" { "HOST/BUCKET" } else { "KEYSTONE/v3/CONTAINER" };
         return Err(bad(&format!("expected {scheme}://{what}")));
     }
@@ -57,17 +65,28 @@ pub(super) fn backend(
     let mut cloud = None;
     let mut put = |name: &str, value: String| section.insert(name.to_owned(), value);
     if kind == "s3" {
-        put("s3_store_host", server);
         put("s3_store_bucket", last.to_owned());
         if from_environment {
             let has_keys = options.iter().any(|option| option.starts_with("s3_store_access_key="));
-            environment::s3(has_keys).into_iter().for_each(|(name, value)| drop(put(name, value)));
+            let found = environment::s3(has_keys, from.profile)
+                .map_err(|error| Failure::configuration(error.message().to_owned()))?;
+            found.into_iter().for_each(|(name, value)| drop(put(name, value)));
+        }
+        if !is_of_profile {
+            put("s3_store_host", server);
         }
     } else {
         put("swift_store_container", last.to_owned());
-        if from_environment {
-            let found = environment::cloud((!is_of_cloud).then_some(&*server))
-                .map_err(|error| Failure::configuration(error.message()))?;
+        if from_environment || from.token.is_some() {
+            let keystone = (!is_of_cloud).then_some(&*server);
+            let found = match (from.token, keystone) {
+                (Some(token), Some(keystone)) => environment::cloud_of(token, keystone),
+                (Some(_), None) => {
+                    return Err(bad("the URL of Keystone is required with --token-file"));
+                }
+                (None, keystone) => environment::cloud(keystone),
+            };
+            let found = found.map_err(|error| Failure::configuration(error.message()))?;
             environment::swift(&found).into_iter().for_each(|(name, value)| drop(put(name, value)));
             let mut reference = Reference::of_cloud(&found)
                 .map_err(|error| Failure::configuration(error.message()))?;
@@ -127,7 +146,8 @@ fn read_option(option: &str, kind: &str) -> Result<(String, String), Failure> {
         .split_once('=')
         .ok_or_else(|| Failure::usage("invalid --option: expected NAME=VALUE or NAME=@FILE"))?;
     let specs = if kind == "s3" { S3Options::specs() } else { SwiftOptions::specs() };
-    let is_secret = specs.iter().any(|spec| spec.name == name && spec.is_secret);
+    let is_secret = specs.iter().any(|spec| spec.name == name && spec.is_secret)
+        && !IDENTIFIERS.contains(&name);
     let value = match value.strip_prefix('@') {
         Some(file) => fs::read_to_string(file)
             .map_err(|error| Failure::usage(format!("--option {name}: {file}: {error}")))?
@@ -146,6 +166,10 @@ fn read_option(option: &str, kind: &str) -> Result<(String, String), Failure> {
 fn bad(problem: &str) -> Failure {
     Failure::usage(format!("the URL of the store: {problem}"))
 }
+
+/// Options that are not shown and name whose credentials are used, but are no secrets.
+const IDENTIFIERS: [&str; 3] =
+    ["s3_store_access_key", "swift_store_user", "swift_store_application_credential_id"];
 
 /// The name that replaces that of a file of references.
 pub(super) const REFERENCES: &str = "the environment";

@@ -1,0 +1,99 @@
+//! Limits of the command line, and where the configuration is if it does not say.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use apus_conformance::program::APUS;
+use apus_conformance::server::{EmbeddedS3, FaultyS3, Options, Reply, Request, S3Model, Scripted};
+
+use crate::program::{Program, Ran};
+
+#[test]
+fn a_limited_rate_is_kept_up_and_down() {
+    let server = EmbeddedS3::start(Options::new().bucket("images")).unwrap();
+    let program = Program::new().with_s3("fast", &server, "images");
+    let image = vec![7; 3 << 20];
+    for command in [&["put", "-", "--id", "x"][..], &["get", "x", "-o", "out"]] {
+        let begun = Instant::now();
+        program.run_with(&[&["--limit-rate", "1M"], command].concat(), &image).ends(0);
+        // A burst of one second's worth is allowed.
+        assert!(begun.elapsed() > Duration::from_millis(1500), "{command:?}");
+    }
+    program.run(&["--limit-rate", "0", "ls"]).ends(2).says("20M");
+}
+
+#[test]
+fn concurrency_and_timeouts_replace_those_of_the_configuration() {
+    let server = FaultyS3::start(S3Model::new().with_bucket("images")).unwrap();
+    let options = format!(
+        "s3_store_host = {}\ns3_store_access_key = AK\ns3_store_secret_key = a/secret\n\
+         s3_store_bucket = images\ns3_store_retries = 0\ns3_store_thread_pools = 8\n\
+         s3_store_large_object_size = 1\ns3_store_large_object_chunk_size = 5\n",
+        server.endpoint()
+    );
+    let program = Program::new().with_backend("fast", "s3", &options).with_secret("a/secret");
+    program.write("image", &vec![7; 24 << 20]);
+    program.run(&["--concurrency", "1", "put", "image"]).ends(0);
+    assert_eq!(server.server().peak_concurrency(), 1);
+
+    let slow = Scripted::start(|_: &Request| Reply::new(200).delay(Duration::from_secs(20)));
+    let slow = slow.unwrap();
+    let options = options.replace(&server.endpoint(), &slow.endpoint());
+    let program = Program::new().with_backend("slow", "s3", &options).with_secret("a/secret");
+    let begun = Instant::now();
+    program.run(&["--read-timeout", "1", "stat", "x"]).ends(7).says("timed out");
+    assert!(begun.elapsed() < Duration::from_secs(15));
+    program.run(&["--connect-timeout", "0", "stat", "x"]).ends(2);
+}
+
+#[test]
+fn the_configuration_has_a_variable_and_a_default_path() {
+    let server = EmbeddedS3::start(Options::new().bucket("images")).unwrap();
+    let program = Program::new().with_s3("fast", &server, "images");
+    let conf = program.path("glance-api.conf");
+    let home = program.path("home");
+    let apus = |variables: &[(&str, &str)]| -> Ran {
+        let mut command = Command::new(&*APUS);
+        command.env("HOME", &home).env_remove("XDG_CONFIG_HOME").env_remove("APUS_CONFIG");
+        command.envs(variables.iter().copied()).arg("ls");
+        program.finish(command, b"")
+    };
+    apus(&[("APUS_CONFIG", conf.to_str().unwrap())]).ends(0);
+    apus(&[("APUS_CONFIG", "none.conf")]).ends(6).says("none.conf");
+    apus(&[]).ends(2).says("~/.config/apus/apus.conf");
+    std::fs::create_dir_all(home.join(".config/apus")).unwrap();
+    std::fs::copy(&conf, home.join(".config/apus/apus.conf")).unwrap();
+    apus(&[]).ends(0);
+    apus(&[("XDG_CONFIG_HOME", "elsewhere")]).ends(2);
+}
+
+#[test]
+fn the_profile_of_the_environment_has_region_endpoint_and_keys() {
+    let server = EmbeddedS3::start(Options::new().bucket("images")).unwrap();
+    let program = Program::new().with_secret(server.secret_key());
+    let config = format!(
+        "[profile ceph]\nregion = us-east-1\nendpoint_url = {}\naws_access_key_id = {}\n\
+         aws_secret_access_key = {}\ns3 =\n  addressing_style = path\n",
+        server.endpoint(),
+        server.access_key(),
+        server.secret_key()
+    );
+    let config = program.write("config", config.as_bytes());
+    let apus = |variables: &[(&str, &str)], arguments: &[&str]| -> Ran {
+        let mut command = Command::new(&*APUS);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("AWS_") {
+                command.env_remove(name);
+            }
+        }
+        command.env("HOME", program.path("")).env("AWS_CONFIG_FILE", &config);
+        command.envs(variables.iter().copied()).args(["-s", "s3:///images", "-e"]).args(arguments);
+        program.finish(command, b"bytes")
+    };
+    apus(&[("AWS_PROFILE", "ceph")], &["put", "-", "--id", "x"]).ends(0);
+    assert_eq!(apus(&[], &["-q", "--profile", "ceph", "get", "x"]).ends(0).out, "bytes");
+    apus(&[], &["--profile", "none", "ls"]).ends(6).says("none");
+    let half = [("AWS_ACCESS_KEY_ID", "AK"), ("AWS_PROFILE", "ceph")];
+    let half = apus(&half[..1], &["ls"]);
+    assert!(half.code == 6 && half.err.contains("AWS_SECRET_ACCESS_KEY"), "{half:?}");
+}

@@ -1,0 +1,166 @@
+//! `--resume`: a transfer whose process was killed is continued by another run.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use apus_conformance::program::APUS;
+use apus_conformance::server::{
+    EmbeddedOpenStack, FaultyS3, OpenStackModel, OpenStackOperation, Operation, Request, S3Model,
+};
+
+use crate::program::{Program, Ran};
+
+fn apus(program: &Program, arguments: &[&str]) -> Command {
+    let mut command = Command::new(&*APUS);
+    command.arg("--config").arg(program.path("glance-api.conf")).args(arguments);
+    command.current_dir(program.path("")).env("XDG_STATE_HOME", program.path("state"));
+    command
+}
+
+fn run(program: &Program, arguments: &[&str]) -> Ran {
+    program.finish(apus(program, arguments), b"")
+}
+
+fn start(program: &Program, arguments: &[&str]) -> Child {
+    let mut command = apus(program, arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn wait(what: &str, is: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is() {
+        assert!(begun.elapsed() < Duration::from_secs(90), "{what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// SIGKILL, after which no process can do anything.
+fn kill(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+fn files(folder: &Path) -> usize {
+    fs::read_dir(folder).map(Iterator::count).unwrap_or_default()
+}
+
+fn s3() -> (FaultyS3, Program, Vec<u8>) {
+    let server = FaultyS3::start(S3Model::new().with_bucket("images")).unwrap();
+    let options = format!(
+        "s3_store_host = {}\ns3_store_access_key = AK\ns3_store_secret_key = a/secret\n\
+         s3_store_bucket = images\ns3_store_large_object_size = 1\n\
+         s3_store_large_object_chunk_size = 5\ns3_store_thread_pools = 1\n",
+        server.endpoint()
+    );
+    let program = Program::new().with_backend("fast", "s3", &options).with_secret("a/secret");
+    let image: Vec<u8> = (0..22_u32 << 20).map(|at| (at % 251) as u8).collect();
+    program.write("image", &image);
+    (server, program, image)
+}
+
+fn store(server: &FaultyS3, bytes: Vec<u8>) {
+    let put = Request::new("PUT", "/images/image").with_body(bytes);
+    assert_eq!(server.model().handle(&put).status, 200);
+}
+
+#[test]
+fn an_upload_to_s3_goes_on_after_its_parts() {
+    let (server, program, image) = s3();
+    let put = ["put", "image", "--resume"];
+    let child = start(&program, &[&["--limit-rate", "4M"], &put[..]].concat());
+    let parts = || server.model().open_uploads().first().map_or(0, |upload| upload.parts.len());
+    wait("no second part", || parts() >= 2);
+    wait("no state", || files(&program.path("state/apus")) > 0);
+    // The state is looked at five times in a second.
+    thread::sleep(Duration::from_millis(400));
+    kill(child);
+    let (id, had) = {
+        let model = server.model();
+        let upload = model.open_uploads()[0];
+        (upload.id.clone(), upload.parts.len() as u64)
+    };
+    let sent = server.model().count(Operation::UploadPart);
+    // A run that does not continue it names it.
+    run(&program, &["put", "image", "--id", "image", "--size", "1"]).says(&id).says("--resume");
+    let ran = run(&program, &put).ends(0).says(&format!("continuing: multipart upload {id}"));
+    assert!(ran.out.ends_with("/images/image\n"), "{ran:?}");
+    let model = server.model();
+    assert_eq!(model.object("images", "image").unwrap().body, image);
+    assert!(model.open_uploads().is_empty());
+    assert!(model.count(Operation::UploadPart) - sent <= 5 - had + 1, "all parts were sent again");
+    drop(model);
+    assert_eq!(files(&program.path("state/apus")), 0);
+}
+
+#[test]
+fn a_file_that_was_changed_is_not_mixed_with_its_old_parts() {
+    let (server, program, _) = s3();
+    let put = ["put", "image", "--resume"];
+    let child = start(&program, &[&["--limit-rate", "4M"], &put[..]].concat());
+    wait("no state", || files(&program.path("state/apus")) > 0);
+    kill(child);
+    let other = vec![9; 12 << 20];
+    program.write("image", &other);
+    run(&program, &put).ends(0).says("begins anew").says("left behind: multipart upload");
+    assert_eq!(server.model().object("images", "image").unwrap().body, other);
+}
+
+#[test]
+fn an_upload_to_swift_goes_on_after_its_segments() {
+    let model = OpenStackModel::new().with_container("glance", "images");
+    let cloud = EmbeddedOpenStack::start(model).unwrap();
+    let program = Program::new().with_swift("cold", &cloud, "images");
+    let conf = program.path("glance-api.conf");
+    let text = fs::read_to_string(&conf).unwrap();
+    let sizes = "swift_store_large_object_size = 1\nswift_store_large_object_chunk_size = 4\n\
+                 swift_store_thread_pools = 1\n";
+    fs::write(&conf, text + sizes).unwrap();
+    let image: Vec<u8> = (0..20_u32 << 20).map(|at| (at % 253) as u8).collect();
+    program.write("image", &image);
+    let put = ["put", "image", "--resume"];
+    let child = start(&program, &[&["--limit-rate", "4M"], &put[..]].concat());
+    let puts = || cloud.model().count(OpenStackOperation::PutObject);
+    wait("no third segment", || puts() >= 3);
+    wait("no state", || files(&program.path("state/apus")) > 0);
+    thread::sleep(Duration::from_millis(400));
+    kill(child);
+    let sent = puts();
+    run(&program, &put).ends(0).says("continuing: ").says("segments of object images/image");
+    assert_eq!(cloud.model().content_of("glance", "images", "image").unwrap(), image);
+    assert!(puts() - sent <= 4, "{} requests after {sent}", puts() - sent);
+}
+
+#[test]
+fn a_download_goes_on_after_its_last_byte() {
+    let (server, program, image) = s3();
+    store(&server, image.clone());
+    let get = ["get", "image", "-o", "copy", "--resume"];
+    let part = program.path(".copy.apus-part");
+    let has = || fs::metadata(&part).map_or(0, |facts| facts.len());
+    let child = start(&program, &[&["--limit-rate", "4M"], &get[..]].concat());
+    wait("no bytes", || has() > 4 << 20);
+    kill(child);
+    let kept = has();
+    assert!(kept < image.len() as u64 && !program.path("copy").exists());
+    // A run that does not continue it names it.
+    run(&program, &["get", "none", "-o", "copy"]).ends(3).says(".copy.apus-part");
+    let ran = run(&program, &get).ends(0);
+    ran.says(&format!("continuing after {kept} of {} bytes", image.len()));
+    assert!(fs::read(program.path("copy")).unwrap() == image);
+    assert!(!part.exists() && !program.path(".copy.apus-resume").exists());
+
+    // Another object of that name is read anew, and bytes that are not the expected ones are no file.
+    let child = start(&program, &[&["--limit-rate", "4M"], &get[..]].concat());
+    wait("no bytes", || has() > 4 << 20);
+    kill(child);
+    store(&server, vec![1; 100]);
+    run(&program, &get).ends(0).says("read anew");
+    assert_eq!(fs::read(program.path("copy")).unwrap(), vec![1; 100]);
+    let expect = format!("md5:{}", "0".repeat(32));
+    run(&program, &[&get[..], &["--expect", &expect]].concat()).ends(8);
+    assert_eq!(fs::read(program.path("copy")).unwrap(), vec![1; 100]);
+    run(&program, &["get", "image", "--resume"]).ends(2);
+}

@@ -1,0 +1,102 @@
+//! What is read is compared with what is known of it, and so is a copy.
+
+use std::fs;
+
+use apus_conformance::server::{
+    EmbeddedOpenStack, EmbeddedS3, FaultyS3, OpenStackModel, Options, S3Model,
+};
+
+use crate::program::Program;
+
+/// FIPS 180-4 and RFC 1321: the digests of "abc".
+const SHA256: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+const MD5: &str = "md5:900150983cd24fb0d6963f7d28e17f72";
+/// The digest of "abd".
+const OTHER: &str = "sha256:a52d159f262b2c6ddb724a61840befc36eb30c88877a4030b65cbe86298449c9";
+
+fn stage() -> (EmbeddedS3, Program) {
+    let server = EmbeddedS3::start(Options::new().bucket("images")).unwrap();
+    let program = Program::new().with_s3("fast", &server, "images");
+    program.run_with(&["-q", "put", "-", "--id", "abc"], b"abc").ends(0);
+    (server, program)
+}
+
+#[test]
+fn an_expected_digest_and_size_are_enforced() {
+    let (_server, program) = stage();
+    let ran = program.run(&["get", "abc", "-o", "out", "--expect", SHA256, "--expect", MD5]);
+    ran.ends(0).says("has the expected SHA256 and MD5");
+    assert_eq!(fs::read(program.path("out")).unwrap(), b"abc");
+    program.write("out", b"old");
+    program.run(&["get", "abc", "-o", "out", "--expect", OTHER]).ends(8).says("SHA256");
+    program.run(&["get", "abc", "-o", "out", "--size", "4"]).ends(8).says("key abc");
+    assert_eq!(fs::read(program.path("out")).unwrap(), b"old");
+    program.run(&["get", "abc", "-o", "out", "--size", "3"]).ends(0);
+    let ran = program.run(&["get", "abc", "--size", "4"]).ends(8);
+    assert_eq!(ran.out, "", "nothing is written of another size");
+    // A part has no digest of the whole.
+    program.run(&["get", "abc", "--range", "0-1", "--expect", SHA256]).ends(2);
+    program.run(&["get", "abc", "--expect", "sha256:12"]).ends(2).says("64 hex digits");
+}
+
+#[test]
+fn digests_are_printed_on_request_as_expect_takes_them() {
+    let (_server, program) = stage();
+    let digests = ["--digest", "SHA256", "--digest", "md5"];
+    let ran = program.run(&[&["get", "abc", "-o", "out"][..], &digests].concat()).ends(0);
+    assert_eq!(ran.out, format!("{SHA256}\n{MD5}\n"));
+    let ran = program.run(&[&["get", "abc"][..], &digests].concat()).ends(0).says(SHA256);
+    assert_eq!(ran.out, "abc");
+    let told = &program.json(&[&["get", "abc", "-o", "out"][..], &digests].concat())[0];
+    assert_eq!(told["digests"]["md5"], MD5.trim_start_matches("md5:"));
+    assert_eq!(told["validated"], true);
+}
+
+#[test]
+fn the_checksum_that_a_server_keeps_is_compared_unless_the_configuration_forbids_it() {
+    let server = FaultyS3::start(S3Model::new().with_bucket("images")).unwrap();
+    let options = format!(
+        "s3_store_host = {}\ns3_store_access_key = AK\ns3_store_secret_key = a/secret\n\
+         s3_store_bucket = images\n",
+        server.endpoint()
+    );
+    let program = Program::new().with_backend("fast", "s3", &options);
+    let conf = fs::read_to_string(program.path("glance-api.conf")).unwrap();
+    let parts = "s3_store_large_object_size = 1\ns3_store_large_object_chunk_size = 5\n\
+                 s3_store_enable_data_integrity_protection = true\n\
+                 s3_store_request_checksum_calculation = when_supported\n\
+                 s3_store_checksum_algorithm = CRC64NVME\n";
+    program.write("glance-api.conf", format!("{conf}{parts}").as_bytes());
+    let image = vec![7; 11 << 20];
+    program.run_with(&["-q", "put", "-", "--id", "parts"], &image).ends(0);
+    program.run_with(&["-q", "put", "-", "--id", "whole"], b"abc").ends(0);
+    // The defaults, with which an image service asks for no checksum.
+    program.write("glance-api.conf", conf.as_bytes());
+    for id in ["parts", "whole"] {
+        program.run(&["get", id, "-o", "out"]).ends(0).says("validated by CRC64NVME");
+    }
+    let never = format!("{conf}s3_store_response_checksum_validation = never\n");
+    program.write("glance-api.conf", never.as_bytes());
+    program.run(&["get", "whole", "-o", "out"]).ends(0).says("validated by MD5");
+}
+
+#[test]
+fn a_copy_is_compared_on_both_sides() {
+    let (_server, program) = stage();
+    let cloud = EmbeddedOpenStack::start(OpenStackModel::new().with_container("glance", "images"));
+    let cloud = cloud.unwrap();
+    let program = program.with_swift("cold", &cloud, "images");
+    let copy = &program.json(&["copy", "abc", "--to", "cold"])[0];
+    assert_eq!(copy["copy_checked"], "has the MD5 as its ETag");
+    assert_eq!(copy["read_again"], false);
+    let copy = &program.json(&["copy", "abc", "--to", "cold", "--id", "b", "--read-again"])[0];
+    assert_eq!((&copy["read_again"], &copy["size"]), (&true.into(), &3.into()));
+    // The ETag of an object in parts is no MD5 of its bytes.
+    let conf = fs::read_to_string(program.path("glance-api.conf")).unwrap();
+    let parts = "s3_store_large_object_size = 1\ns3_store_large_object_chunk_size = 5\n";
+    let conf = conf.replace("[fast]\n", &format!("[fast]\n{parts}"));
+    program.write("glance-api.conf", conf.as_bytes());
+    program.run_with(&["-q", "-b", "cold", "put", "-", "--id", "big"], &vec![7; 6 << 20]).ends(0);
+    let copy = &program.json(&["-b", "cold", "copy", "big", "--to", "fast"])[0];
+    assert_eq!(copy["copy_checked"], "read again, has the SHA512");
+}

@@ -1,0 +1,167 @@
+//! A download that another run continues.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use apus_blocking::Sink;
+use apus_core::checksum::{Algorithm, Digests, Value};
+use apus_core::http::ByteRange;
+use apus_core::store::{self, StoredImage};
+use serde::{Deserialize, Serialize};
+
+use crate::Stage;
+use crate::exit::{Exit, Failure};
+use crate::head::{self, Head};
+use crate::open::Open;
+
+/// What the bytes of a partial file are of.
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
+struct State {
+    url: String,
+    etag: String,
+    size: u64,
+}
+
+/// What was read.
+pub(crate) struct Read {
+    pub(crate) size: u64,
+    pub(crate) digests: Digests,
+    /// By what the bytes were compared.
+    pub(crate) checked: String,
+    pub(crate) is_validated: bool,
+}
+
+/// The partial file beside a file, and the file with its state.
+fn partial(path: &Path) -> (PathBuf, PathBuf) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    (
+        path.with_file_name(format!(".{name}.apus-part")),
+        path.with_file_name(format!(".{name}.apus-resume")),
+    )
+}
+
+/// Says what an earlier download has left beside this file.
+pub(crate) fn tell_left(stage: &Stage, path: &Path) {
+    let (part, state) = partial(path);
+    if let (Ok(facts), true) = (fs::metadata(&part), state.exists()) {
+        stage.output.remark(format_args!(
+            "left behind by an earlier download: {} ({} bytes); to continue it: get --resume",
+            part.display(),
+            facts.len()
+        ));
+    }
+}
+
+/// Reads an object into a file, or continues to do so.
+pub(crate) fn run(
+    stage: &Stage,
+    open: &Open,
+    stored: &StoredImage,
+    path: &Path,
+    get: &store::Get,
+) -> Result<Read, Failure> {
+    // A link stays, and what it names is replaced.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(&path).is_ok_and(|facts| !facts.is_file()) {
+        return Err(Failure::usage(format!("{}: --resume requires a file", path.display())));
+    }
+    let head = head::of(open, stored)?;
+    let Some(Head { size: Some(size), etag: Some(etag), md5 }) = head else {
+        let what = "the server states no size or no ETag, so no download can be continued";
+        return Err(Failure::new(Exit::Other, what));
+    };
+    if let Some(expected) = get.size.filter(|expected| *expected != size) {
+        let what = format!("the object has {size} bytes instead of {expected}");
+        return Err(Failure::new(Exit::Integrity, what));
+    }
+    let url = open.stores.core().access(stored)?.outcome.url;
+    let state = State { url, etag, size };
+    let (part, kept_in) = partial(&path);
+    let file_failed = |error: std::io::Error| Failure::file(&part, &error);
+    let known = super::read::<State>(&kept_in);
+    let is_same = known.as_ref() == Some(&state);
+    let mut options = OpenOptions::new();
+    options.read(true).create(true).write(true).truncate(false);
+    let file = options.open(&part).map_err(file_failed)?;
+    let mut has = file.metadata().map_err(file_failed)?.len();
+    if !is_same || has > size {
+        if has > 0 {
+            stage.output.remark("the object is not the one of the partial file: it is read anew");
+        }
+        file.set_len(0).map_err(file_failed)?;
+        has = 0;
+        super::write(&kept_in, &state).map_err(|error| Failure::file(&kept_in, &error))?;
+    } else if has > 0 {
+        stage.output.remark(format_args!("continuing after {has} of {size} bytes"));
+    }
+    open.interrupt.keep();
+    let shown = open.watch.show(&state.url, Some(size));
+    open.watch.done(has);
+    if has < size || size == 0 {
+        let rest = store::Get {
+            range: (has > 0).then_some(ByteRange::From(has)),
+            size: Some(size),
+            ..store::Get::default()
+        };
+        let appended = OpenOptions::new().append(true).open(&part).map_err(file_failed)?;
+        let sink = Sink::writer(appended);
+        open.stores.get(stored, &rest, &sink).map_err(|error| {
+            let failure = open.at(stored)(error);
+            let message = format!("{}; to continue: --resume", failure.message);
+            Failure { message, ..failure }
+        })?;
+    }
+    // The object may have been replaced between the requests.
+    let after = head::of(open, stored)?.and_then(|head| head.etag);
+    if after.as_deref() != Some(&state.etag) {
+        let _ = fs::remove_file(&kept_in);
+        let what = "the object was replaced during the download: read it again";
+        return Err(Failure::new(Exit::Integrity, what));
+    }
+    drop(shown);
+    let read = compare(&part, size, md5.as_deref(), get).inspect_err(|failure| {
+        if failure.exit == Exit::Integrity {
+            // These bytes are of no use.
+            let _ = fs::remove_file(&kept_in);
+            let _ = fs::remove_file(&part);
+        }
+    })?;
+    if let Ok(old) = fs::metadata(&path) {
+        fs::set_permissions(&part, old.permissions()).map_err(file_failed)?;
+    }
+    file.sync_all().map_err(file_failed)?;
+    fs::rename(&part, &path).map_err(|error| Failure::file(&path, &error))?;
+    let _ = fs::remove_file(&kept_in);
+    Ok(read)
+}
+
+/// Reads the file, and compares it with the ETag that is an MD5, and with what is expected.
+fn compare(part: &Path, size: u64, md5: Option<&str>, get: &store::Get) -> Result<Read, Failure> {
+    let mut algorithms = get.digests.clone();
+    algorithms.extend(get.expected.iter().map(Value::algorithm));
+    algorithms.extend(md5.map(|_| Algorithm::Md5));
+    algorithms.sort_by_key(|algorithm| algorithm.to_string());
+    algorithms.dedup();
+    let mut file = File::open(part).map_err(|error| Failure::file(part, &error))?;
+    let digests = super::digests(&mut file, algorithms)?;
+    for expected in &get.expected {
+        let algorithm = expected.algorithm();
+        if digests.value(algorithm) != Some(expected) {
+            let what = format!("the {algorithm} of the bytes is not the expected one");
+            return Err(Failure::new(Exit::Integrity, what));
+        }
+    }
+    let has_md5 = digests.value(Algorithm::Md5).map(Value::hex);
+    let is_validated = md5.is_some() && md5 == has_md5.as_deref();
+    let checked = match (md5, is_validated) {
+        (Some(_), true) => "validated by MD5",
+        // Some servers have ETags of this form that are no MD5s.
+        (Some(_), false) if get.expected.is_empty() => {
+            let what = "the MD5 of the bytes is not the ETag: if the ETags of this server are no \
+                        MD5s, state a digest with --expect";
+            return Err(Failure::new(Exit::Integrity, what));
+        }
+        _ => "not validated: the ETag is no MD5",
+    };
+    Ok(Read { size, digests, checked: checked.to_owned(), is_validated })
+}
