@@ -35,8 +35,8 @@ pub(super) fn answer<T>(
 /// Parses a document; the error calls it `what`.
 pub(super) fn parse(body: &[u8], what: &str) -> Result<Value, Error> {
     http::json::parse(body).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        Error::invalid_response(format!("{what} is not valid JSON: line {line}, column {column}"))
+        let place = http::json::place(&error);
+        Error::invalid_response(format!("{what} is not valid JSON: {place}"))
     })
 }
 

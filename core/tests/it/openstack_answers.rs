@@ -14,8 +14,8 @@ use apus_core::keystone::{
 use apus_core::machine::{Auth, Call, Event, Observer, Pump, Turn};
 use apus_core::now::WaitReason;
 use apus_core::swift::{
-    Config, Digest, GetAccount, GetContainer, GetObject, Info, ObjectSegment, PutSlo, Segment,
-    Service, TempUrlLimits,
+    Config, Digest, GetAccount, GetContainer, GetObject, Info, Manifest, ObjectSegment, PutSlo,
+    Segment, Service, TempUrlLimits,
 };
 use apus_core::{Error, Kind, Now};
 use serde_json::{Value, json};
@@ -350,5 +350,22 @@ fn a_temporary_url_has_a_digest_that_the_server_verifies() {
         limits.allowed_digests = listed.iter().map(|name| (*name).to_owned()).collect();
         info.temp_url = Some(limits);
         assert_eq!(info.temp_url_digest(), digest, "{listed:?}");
+    }
+}
+
+/// Millions of values of a few bytes each would take gigabytes.
+#[test]
+fn a_document_of_millions_of_values_is_refused_before_it_is_read() {
+    for value in ["{}", "[]", r#"{"a":0}"#] {
+        let list = format!("[{}{value}]", format!("{value},").repeat(500_000));
+        let answers = [(0, 200, &[][..], &*list); 5];
+        for error in [
+            run(GetContainer::new("c"), 3600, &answers).result.unwrap_err(),
+            run(GetAccount::new(), 3600, &answers).result.unwrap_err(),
+            Manifest::segments(list.as_bytes()).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), Kind::InvalidResponse, "{error}");
+            assert!(error.to_string().contains("500000 values"), "{error}");
+        }
     }
 }
