@@ -5,7 +5,7 @@ use std::time::Duration;
 use apus_core::Kind;
 use apus_core::contract::OnFailure;
 use apus_core::error::{ExchangeErrorKind, Leftover};
-use apus_core::machine::{SwiftDelete, SwiftDeleteOptions};
+use apus_core::machine::{SwiftDelete, SwiftDeleteMany, SwiftDeleteOptions};
 use http::request;
 
 use crate::support::swift::{Store, Tokens, service};
@@ -447,4 +447,25 @@ fn a_cancelled_deletion_says_what_is_left() {
             }
         }
     }
+}
+
+/// "404 Not Found" to what the listing had (Swift's listings lag behind), and "403 Forbidden".
+#[test]
+fn of_many_what_is_gone_is_missing_and_what_is_refused_is_told() {
+    let list = r#"[{"name": "gone"}, {"name": "kept"}, {"name": "plain"}]"#;
+    let delete = SwiftDeleteMany::prefix("c", "", service(), one_by_one(1), 7);
+    let mut pages = [list, "[]"].into_iter();
+    let run = Sim::with_auth(delete, Tokens::auth()).run(|head, _| {
+        match (head.method.as_str(), head.uri.path().rsplit('/').next().unwrap()) {
+            ("GET", _) => Answer::new(200).body(pages.next().unwrap_or("[]")),
+            (_, "gone") => Answer::new(404),
+            ("DELETE", "kept") => Answer::new(403),
+            ("DELETE", _) => Answer::new(204),
+            _ => Answer::new(200).header("content-length", 5),
+        }
+    });
+    let done = run.result.unwrap();
+    assert_eq!((done.deleted, done.missing), (1, 1));
+    let [(name, error)] = &*done.errors else { panic!("{done:?}") };
+    assert_eq!((name.as_str(), error.status().unwrap().as_u16()), ("kept", 403));
 }

@@ -302,3 +302,18 @@ fn a_status_that_is_not_of_an_object_shows_none() {
         }
     }
 }
+
+/// 408, 429 and 5xx are about the moment (RFC 9110, sections 15.5 and 15.6; RFC 6585, section 4), and
+/// say nothing of the object.
+#[test]
+fn a_look_that_is_refused_for_the_moment_is_repeated() {
+    let md5 = "5d41402abc4b2a76b9719d911017c592";
+    let there = || Answer::new(200).header("content-length", 5).header("etag", md5);
+    for status in [408, 429, 500, 502, 503, 504] {
+        let mut put = PutObject::new("bucket", "key", "hello");
+        put.checksum.digests = vec![apus_core::checksum::Algorithm::Md5];
+        let run = call(put, &[Answer::new(202), Answer::new(status), there()]);
+        run.result.unwrap();
+        assert_eq!(run.requests, ["PUT /bucket/key", "HEAD /bucket/key", "HEAD /bucket/key"]);
+    }
+}
