@@ -108,10 +108,10 @@ fn a_certificate_and_a_scheme_that_are_wrong_name_the_option() {
     let untrusted = s3_at(&tls.endpoint(), "");
     untrusted.run(&["stat", "x"]).ends(7).says("UnknownIssuer").says("set s3_store_cacert");
     let no_tls = s3_at(&plain.endpoint().replace("http://", "https://"), "");
-    no_tls.run(&["stat", "x"]).ends(7).says("write http:// in s3_store_host");
+    no_tls.run(&["stat", "x"]).ends(7).says("set the endpoint to `http://HOST` (`s3_store_host`)");
     let strict = Scripted::start_tls(|_: &Request| Reply::new(200)).unwrap();
     let in_clear = s3_at(&strict.endpoint().replace("https://", "http://"), "");
-    in_clear.run(&["stat", "x"]).ends(7).says("write https:// in s3_store_host");
+    in_clear.run(&["stat", "x"]).ends(7).says("set the endpoint to `https://HOST` (`s3_store_host`)");
 }
 
 /// What nginx answers a plain request on a port for TLS.
@@ -122,7 +122,7 @@ fn a_server_that_says_that_it_expects_tls_is_understood() {
     let answer = move || Reply::new(400).header("Content-Type", "text/html").body(page);
     let server = Scripted::replay(vec![answer(), answer()]).unwrap();
     let program = s3_at(&server.endpoint(), "");
-    program.run(&["ls"]).says("write https:// in s3_store_host");
+    program.run(&["ls"]).says("set the endpoint to `https://HOST` (`s3_store_host`)");
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn an_object_is_addressed_by_its_backend() {
     let ran = program.run(&["stat", "s33://AK:hunter2@host/b/k"]).ends(2);
     assert!(!ran.err.contains("hunter2") && ran.err.contains("BACKEND:NAME"), "{ran:?}");
     assert_eq!(server.model().requests(), before);
-    program.run(&["rm", "fast:cold://u@v"]).ends(3).says("fast:cold://u@v");
+    program.run(&["rm", "fast:cold://u@v"]).ends(3).says("backend fast").says("key cold://u@v");
     program.run(&["-b", "cold", "rm", "cold:x://y"]).ends(0).prints("removed cold:x://y");
     assert_eq!(server.model().keys("logs"), ["a"]);
 }

@@ -150,7 +150,7 @@ pub(crate) struct Failure {
     /// The error behind it.
     pub(crate) error: Option<Error>,
     /// What it is about.
-    pub(crate) place: Option<Place>,
+    pub(crate) place: Option<Box<Place>>,
 }
 
 impl Failure {
@@ -197,7 +197,7 @@ impl Failure {
         let advice = unadvised.and_then(|error| place.advice(error));
         let advice = advice.map(|advice| format!("; {advice}")).unwrap_or_default();
         self.message = format!("{place}: {}{advice}", self.message);
-        self.place = Some(place.clone());
+        self.place = Some(Box::new(place.clone()));
         self
     }
 }

@@ -348,7 +348,7 @@ fn help_manual_and_completions() {
         assert!(help.out.contains(&format!("  {command} ")), "{command}");
         folder.run(&[command, "--help"]).ends(0).prints("Usage:");
     }
-    folder.run(&["man"]).ends(0).prints(".TH apus").prints("Exit codes");
+    folder.run(&["man"]).ends(0).prints(".TH apus").prints("EXIT STATUS");
     folder.run(&["man", "pages"]).ends(0);
     assert!(folder.0.join("pages/apus-locations-migrate.1").exists());
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
