@@ -111,7 +111,10 @@ fn a_certificate_and_a_scheme_that_are_wrong_name_the_option() {
     no_tls.run(&["stat", "x"]).ends(7).says("set the endpoint to `http://HOST` (`s3_store_host`)");
     let strict = Scripted::start_tls(|_: &Request| Reply::new(200)).unwrap();
     let in_clear = s3_at(&strict.endpoint().replace("https://", "http://"), "");
-    in_clear.run(&["stat", "x"]).ends(7).says("set the endpoint to `https://HOST` (`s3_store_host`)");
+    in_clear
+        .run(&["stat", "x"])
+        .ends(7)
+        .says("set the endpoint to `https://HOST` (`s3_store_host`)");
 }
 
 /// What nginx answers a plain request on a port for TLS.

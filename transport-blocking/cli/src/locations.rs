@@ -163,12 +163,9 @@ pub(crate) fn run(stage: &Stage, command: &Locations) -> Result<Exit, Failure> {
         stage.output.remark(remark);
     }
     stage.output.remark_document(&json!({ "summary": summary.json() }), &summary);
-    if !stage.output.is_json() {
-        if matches!(command, Locations::Migrate { write: None, .. }) {
-            stage
-                .output
-                .remark("dry run: nothing was written; to write the result, use --write FILE");
-        }
+    let is_dry = matches!(command, Locations::Migrate { write: None, .. });
+    if is_dry && !stage.output.is_json() {
+        stage.output.remark("dry run: nothing was written; to write the result, use --write FILE");
     }
     Ok(match command {
         Locations::Check(_) if summary.findings() > 0 => Exit::Findings,

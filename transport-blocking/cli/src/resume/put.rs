@@ -129,8 +129,8 @@ pub(crate) fn run(
     let shown = open.watch.show(id, Some(size));
     let target = Target { open, source: source.clone(), size, id };
     let result = match open.backend()? {
-        StoreBackend::S3(store) => target.to_s3(store, from, &kept_in, &state),
-        StoreBackend::Swift(store) => target.to_swift(store, from, &kept_in, &state),
+        StoreBackend::S3(store) => target.upload_s3(store, from, &kept_in, &state),
+        StoreBackend::Swift(store) => target.upload_swift(store, from, &kept_in, &state),
         _ => Err(Failure::usage("this kind of backend has no uploads to continue")),
     };
     drop(shown);
@@ -165,7 +165,7 @@ struct Target<'a> {
 type Ended = Result<(String, u64, Vec<Leftover>), Failure>;
 
 impl Target<'_> {
-    fn to_s3(
+    fn upload_s3(
         self,
         store: &S3Store,
         from: Option<Kept>,
@@ -188,7 +188,7 @@ impl Target<'_> {
         Ok((url, uploaded.size, uploaded.leftovers))
     }
 
-    fn to_swift(
+    fn upload_swift(
         self,
         store: &SwiftStore,
         from: Option<Kept>,
