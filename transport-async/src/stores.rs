@@ -117,6 +117,12 @@ impl Stores {
         crate::client::shutdown(&self.backends.cleanups, deadline).await
     }
 
+    /// Returns what would be left on the servers if the process ended now: what the runs that were
+    /// cancelled have yet to remove, and what an upload of a stream has begun.
+    pub fn remaining(&self) -> Vec<Leftover> {
+        self.backends.cleanups.remaining()
+    }
+
     /// Stores an image in the backend `backend`, or in the default backend. MD5 and
     /// multihash are computed while the source is read.
     ///

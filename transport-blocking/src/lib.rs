@@ -180,6 +180,7 @@ mod failure;
 mod meter;
 mod pages;
 mod passes;
+mod pipe;
 mod proxy;
 mod reader;
 mod request_head;

@@ -1,9 +1,9 @@
 //! A reader of a download.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::panic::resume_unwind;
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 
 use apus_core::Error;
@@ -12,16 +12,17 @@ use apus_core::machine::Claim;
 use bytes::{Buf, Bytes};
 
 use crate::cancel::CancelToken;
+use crate::pipe::{PipeReader, pipe};
 use crate::run::{Peek, Run};
 use crate::sink::Sink;
 
-/// The bytes of a download, read while its machine runs in a thread of its own. At most 4 pieces of
-/// 128 KiB wait to be read, besides what the machine itself keeps.
+/// The bytes of a download, read while its machine runs in a thread of its own. At most 512 KiB
+/// and one piece wait to be read, besides what the machine itself keeps.
 ///
 /// If the download fails, the read after the last byte returns the error; a failed download never
 /// looks like an early end. Dropping the reader cancels the run, which cleans up in its thread.
 pub struct Reader<T> {
-    pieces: Option<Receiver<Bytes>>,
+    pieces: Option<PipeReader>,
     current: Bytes,
     token: CancelToken,
     thread: Option<JoinHandle<Result<T, Error>>>,
@@ -41,13 +42,13 @@ impl<T: Send + 'static> Reader<T> {
         K: IntoMachine<S, Machine: Machine<Output = T>> + Send + 'static,
         S: Send + Sync + 'static,
     {
-        let (sender, pieces) = mpsc::sync_channel(AHEAD);
+        let (writer, pieces) = pipe();
         // Cancelling the caller's own token could stop other runs too.
         let token = run.token.unwrap_or_default().child();
         run.token = Some(token.clone());
         let (running, claim) = run.means.cleanups.begin();
         run.running = Some(running);
-        run.sink = Sink::writer(Pipe(sender));
+        run.sink = Sink::writer(writer);
         let thread = thread::spawn(move || {
             let peek = heads.map(|heads| -> Peek<'_, K::Machine> {
                 Box::new(move |machine| match head(machine) {
@@ -85,7 +86,7 @@ impl<T: Send + 'static> Reader<T> {
 
     /// Waits for the next piece; false at the end, when the outcome is known.
     fn advance(&mut self) -> bool {
-        if let Some(piece) = self.pieces.as_ref().and_then(|pieces| pieces.recv().ok()) {
+        if let Some(piece) = self.pieces.as_ref().and_then(PipeReader::next) {
             self.current = piece;
             return true;
         }
@@ -118,7 +119,7 @@ impl<T: Send + 'static> Read for Reader<T> {
 impl<T> Drop for Reader<T> {
     fn drop(&mut self) {
         self.token.cancel();
-        // The run may be waiting for the channel to have room.
+        // The run may be waiting for the pipe to have room.
         self.pieces = None;
     }
 }
@@ -128,20 +129,3 @@ impl<T> fmt::Debug for Reader<T> {
         f.debug_struct("Reader").field("over", &self.thread.is_none()).finish_non_exhaustive()
     }
 }
-
-/// The sink of the run.
-struct Pipe(SyncSender<Bytes>);
-
-impl Write for Pipe {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let sent = self.0.send(Bytes::copy_from_slice(bytes));
-        sent.map(|()| bytes.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Pieces that wait to be read.
-const AHEAD: usize = 4;
