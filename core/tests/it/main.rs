@@ -55,8 +55,8 @@ mod lost_answers;
 mod needs;
 #[cfg(feature = "swift")]
 mod openstack_answers;
-#[cfg(feature = "swift")]
 mod parts_digests;
+#[cfg(feature = "swift")]
 mod plain_endpoint;
 mod proxy;
 mod pump;
