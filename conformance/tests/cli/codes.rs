@@ -36,7 +36,8 @@ fn swift_at(keystone: &str) -> Program {
 }
 
 fn error_of(ran: &Ran) -> Value {
-    let documents = ran.err.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let documents: Vec<Value> =
+        ran.err.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect();
     documents.last().unwrap()["error"].clone()
 }
 
