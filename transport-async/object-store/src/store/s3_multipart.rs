@@ -3,7 +3,7 @@
 use apus_async::checksum::{Algorithm, Decision, Need, Value};
 use apus_async::s3::{
     AbortMultipartUpload, CompleteMultipartUpload, CompletedPart, CreateMultipartUpload,
-    ListObjectsV2, Service, UploadPart,
+    HeadObject, ListObjectsV2, Service, UploadPart,
 };
 use apus_async::{Body, Client, ETag, Started, s3};
 use async_trait::async_trait;
@@ -29,8 +29,9 @@ impl S3Store {
         let started = self.client.start(self.creation(location, &opts)?).await;
         let started = started.map_err(|failed| error(S3, location.as_ref(), failed))?;
         let client = self.client.clone();
-        let path = location.to_string();
-        Ok(Box::new(S3MultipartUpload { client, started, path, begun: 0 }))
+        let (path, key) = (location.to_string(), self.key(location));
+        let bucket = self.bucket.to_string();
+        Ok(Box::new(S3MultipartUpload { client, started, path, bucket, key, begun: 0 }))
     }
 
     fn creation(
@@ -94,7 +95,8 @@ impl S3Store {
         let complete = CompleteMultipartUpload::new(&*self.bucket, self.key(path), id, parts);
         let done = self.client.call(complete).await;
         let done = done.map_err(|failed| error(S3, path.as_ref(), failed))?;
-        Ok(put_result(read::tag(&done.stored.etag), done.stored.version_id))
+        let tag = tag_of(&self.client, &self.bucket, &self.key(path), &done.stored.etag).await;
+        Ok(put_result(tag, done.stored.version_id))
     }
 
     pub(in super::super) async fn abort(&self, path: &Path, id: &MultipartId) -> Result<()> {
@@ -137,6 +139,8 @@ struct S3MultipartUpload {
     client: Client<Service>,
     started: Started<s3::MultipartUpload>,
     path: String,
+    bucket: String,
+    key: String,
     /// How many parts were begun.
     begun: usize,
 }
@@ -170,13 +174,29 @@ impl MultipartUpload for S3MultipartUpload {
         }
         let done = self.client.run(self.started.complete()).send().await;
         let done = done.map_err(|failed| error(S3, &self.path, failed))?;
-        Ok(put_result(read::tag(&done.stored.etag), done.stored.version_id))
+        let tag = tag_of(&self.client, &self.bucket, &self.key, &done.stored.etag).await;
+        Ok(put_result(tag, done.stored.version_id))
     }
 
     async fn abort(&mut self) -> Result<()> {
         let aborted = self.client.run(self.started.abort()).send().await;
         aborted.map_err(|failed| error(S3, &self.path, failed))
     }
+}
+
+/// Returns the ETag of a completed object. Ceph 16 leaves it empty in its response to the
+/// completion; then a HeadObject returns it.
+async fn tag_of(
+    client: &Client<Service>,
+    bucket: &str,
+    key: &str,
+    stored: &ETag,
+) -> Option<String> {
+    if let Some(tag) = read::tag(stored) {
+        return Some(tag);
+    }
+    let head = client.call(HeadObject::new(bucket, key)).await.ok()?;
+    head.etag.as_ref().and_then(read::tag)
 }
 
 /// Returns the number of a part, from 1.
