@@ -162,6 +162,111 @@
 //! let read = store.get(&path.join("part-0.parquet")).await?.bytes().await?;
 //! ```
 //!
+//! Set what the transport does:
+//!
+//! ```no_run
+//! # #[cfg(feature = "tls")]
+//! # mod example {
+//! use std::fs;
+//! use std::time::Duration;
+//!
+//! use apus_async::{Proxy, TransportConfig};
+//!
+//! # fn example() -> Result<TransportConfig, Box<dyn std::error::Error>> {
+//! let config = TransportConfig::new()
+//!     .proxy(Proxy::new("http://proxy.example.com:3128")?)
+//!     .user_agent("backup/1.0")
+//!     .idle_connections(8)
+//!     .idle_connection_timeout(Duration::from_secs(30))
+//!     .expect_continue_above(Some(1 << 20))
+//!     .in_memory_part_limit(16 << 20);
+//! // Trust these certificates instead of Mozilla's, and show our own:
+//! let config = config
+//!     .ca_bundle(&fs::read("ca.pem")?)?
+//!     .client_certificate(&fs::read("client.pem")?, &fs::read("client.key")?)?;
+//! # Ok(config)
+//! # }
+//! # }
+//! ```
+//!
+//! Limit, watch and cancel:
+//!
+//! ```no_run
+//! # use apus_async::{Client, s3};
+//! use std::fs::File;
+//! use std::sync::Arc;
+//!
+//! use apus_async::s3::Upload;
+//! use apus_async::{CancelToken, Event, Now, Observer, RateLimits};
+//!
+//! struct Print;
+//!
+//! impl Observer for Print {
+//!     fn event(&self, _: Now, event: &Event<'_>) {
+//!         eprintln!("{event:?}");
+//!     }
+//! }
+//!
+//! # async fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+//! let client = client.with_rate_limits(RateLimits::new(16)).with_observer(Arc::new(Print));
+//! let token = CancelToken::new();
+//! // Elsewhere, when a user gives up: `token.cancel()`.
+//! let run = client.run(Upload::new("bucket", "key")).body(File::open("disk.img")?);
+//! match run.cancel_on(token.clone()).send().await {
+//!     Err(error) if error.is_cancelled() => println!("nothing is left on the server"),
+//!     result => println!("{}", result?.size),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Other sources and sinks:
+//!
+//! ```no_run
+//! # use apus_async::{Client, s3};
+//! use apus_async::checksum::{Algorithm, Hashers};
+//! use apus_async::s3::{Download, Upload};
+//! use apus_async::{Bytes, Sink, Source};
+//!
+//! # async fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+//! // Several pieces without a copy, and the digest of what was sent:
+//! let pieces = Source::pieces([Bytes::from("one"), Bytes::from("two")]);
+//! let source = pieces.tap(Hashers::new([Algorithm::Sha256])?);
+//! client.run(Upload::new("bucket", "key")).body(source.clone()).send().await?;
+//! println!("{:?}", source.digests());
+//! // A reader of known length, in one request:
+//! client.run(Upload::new("bucket", "log")).body(Source::reader(tokio::io::stdin(), 1000)).send().await?;
+//! // Into a writer; into memory; only to validate it:
+//! client.run(Download::new("bucket", "key")).write_to(Sink::writer(tokio::io::stdout())).send().await?;
+//! let memory = Sink::memory();
+//! client.run(Download::new("bucket", "key")).write_to(memory.clone()).send().await?;
+//! println!("{} bytes", memory.take().len());
+//! client.run(Download::new("bucket", "key")).write_to(Sink::discard()).send().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The images of an image service:
+//!
+//! ```no_run
+//! # #[cfg(feature = "store")]
+//! # mod example {
+//! use apus_async::Stores;
+//! use apus_async::store::{Get, StoredImage};
+//!
+//! # async fn example(stores: Stores) -> Result<(), Box<dyn std::error::Error>> {
+//! let image = StoredImage::new("s3+https://s3.example.com/images/0e0b3f0c", Some("fast"));
+//! if stores.exists(&image).await?.outcome {
+//!     println!("{} bytes", stores.size(&image).await?.outcome);
+//!     let got = stores.get(&image, &Get::default(), apus_async::Sink::path("copy.img")?).await?;
+//!     println!("{}", got.outcome.validation);
+//!     stores.delete(&image).await?;
+//! }
+//! # Ok(())
+//! # }
+//! # }
+//! ```
+//!
 //! # How it runs
 //!
 //! ```text

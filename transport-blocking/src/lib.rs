@@ -155,6 +155,111 @@
 //! Nothing is read from the environment unless a function is called that says so. The transport
 //! follows no redirect, repeats no request and decodes no body: that is for the machines.
 //!
+//! Set what the transport does:
+//!
+//! ```no_run
+//! # #[cfg(feature = "tls")]
+//! # mod example {
+//! use std::fs;
+//! use std::time::Duration;
+//!
+//! use apus_blocking::{Proxy, TransportConfig};
+//!
+//! # fn example() -> Result<TransportConfig, Box<dyn std::error::Error>> {
+//! let config = TransportConfig::new()
+//!     .proxy(Proxy::new("http://proxy.example.com:3128")?)
+//!     .user_agent("backup/1.0")
+//!     .idle_connections(8)
+//!     .idle_connection_timeout(Duration::from_secs(30))
+//!     .expect_continue_above(Some(1 << 20))
+//!     .in_memory_part_limit(16 << 20);
+//! // Trust these certificates instead of Mozilla's, and show our own:
+//! let config = config
+//!     .ca_bundle(&fs::read("ca.pem")?)?
+//!     .client_certificate(&fs::read("client.pem")?, &fs::read("client.key")?)?;
+//! # Ok(config)
+//! # }
+//! # }
+//! ```
+//!
+//! Limit, watch and cancel:
+//!
+//! ```no_run
+//! # use apus_blocking::{Client, s3};
+//! use std::fs::File;
+//! use std::sync::Arc;
+//!
+//! use apus_blocking::s3::Upload;
+//! use apus_blocking::{CancelToken, Event, Now, Observer, RateLimits};
+//!
+//! struct Print;
+//!
+//! impl Observer for Print {
+//!     fn event(&self, _: Now, event: &Event<'_>) {
+//!         eprintln!("{event:?}");
+//!     }
+//! }
+//!
+//! # fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+//! let client = client.with_rate_limits(RateLimits::new(16)).with_observer(Arc::new(Print));
+//! let token = CancelToken::new();
+//! // Elsewhere, when a user gives up: `token.cancel()`.
+//! let run = client.run(Upload::new("bucket", "key")).body(File::open("disk.img")?);
+//! match run.cancel_on(token.clone()).send() {
+//!     Err(error) if error.is_cancelled() => println!("nothing is left on the server"),
+//!     result => println!("{}", result?.size),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Other sources and sinks:
+//!
+//! ```no_run
+//! # use apus_blocking::{Client, s3};
+//! use apus_blocking::checksum::{Algorithm, Hashers};
+//! use apus_blocking::s3::{Download, Upload};
+//! use apus_blocking::{Bytes, Sink, Source};
+//!
+//! # fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+//! // Several pieces without a copy, and the digest of what was sent:
+//! let pieces = Source::pieces([Bytes::from("one"), Bytes::from("two")]);
+//! let source = pieces.tap(Hashers::new([Algorithm::Sha256])?);
+//! client.run(Upload::new("bucket", "key")).body(source.clone()).send()?;
+//! println!("{:?}", source.digests());
+//! // A reader of known length, in one request:
+//! client.run(Upload::new("bucket", "log")).body(Source::reader(std::io::stdin(), 1000)).send()?;
+//! // Into a writer; into memory; only to validate it:
+//! client.run(Download::new("bucket", "key")).write_to(Sink::writer(std::io::stdout())).send()?;
+//! let memory = Sink::memory();
+//! client.run(Download::new("bucket", "key")).write_to(memory.clone()).send()?;
+//! println!("{} bytes", memory.take().len());
+//! client.run(Download::new("bucket", "key")).write_to(Sink::discard()).send()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The images of an image service:
+//!
+//! ```no_run
+//! # #[cfg(feature = "store")]
+//! # mod example {
+//! use apus_blocking::Stores;
+//! use apus_blocking::store::{Get, StoredImage};
+//!
+//! # fn example(stores: Stores) -> Result<(), Box<dyn std::error::Error>> {
+//! let image = StoredImage::new("s3+https://s3.example.com/images/0e0b3f0c", Some("fast"));
+//! if stores.exists(&image)?.outcome {
+//!     println!("{} bytes", stores.size(&image)?.outcome);
+//!     let got = stores.get(&image, &Get::default(), apus_blocking::Sink::path("copy.img")?)?;
+//!     println!("{}", got.outcome.validation);
+//!     stores.delete(&image)?;
+//! }
+//! # Ok(())
+//! # }
+//! # }
+//! ```
+//!
 //! # What ureq decides
 //!
 //! - A request's body is sent to its end before the response is read. An early refusal is seen
