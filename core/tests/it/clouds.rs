@@ -126,3 +126,21 @@ fn a_profile_changes_no_default_of_the_variables() {
     let Identity::Password { user, .. } = identity else { panic!("{identity:?}") };
     assert_eq!(*user, User::named("u", d3()));
 }
+
+/// openstacksdk reads `endpoint_type` as another name of `interface`, of which the later counts.
+#[test]
+fn the_interface_of_a_cloud_replaces_that_of_its_profile_under_either_name() {
+    let keys = ["object_store_endpoint_type", "object_store_interface"];
+    for (profile, own) in [(keys[0], keys[1]), (keys[1], keys[0]), ("endpoint_type", "interface")] {
+        let public = format!("public-clouds:\n  acme: {{{profile}: publicURL}}\n");
+        let text = format!(
+            "clouds:\n  a:\n    profile: acme\n    {own}: internal\n    auth: {{auth_url: \
+             'https://k.example/v3', username: u, password: p, project_id: x, \
+             user_domain_id: default}}\n"
+        );
+        let public = Some(("clouds-public.yaml", public.as_str()));
+        let clouds = Clouds::parse(Some(("clouds.yaml", text.as_str())), None, public).unwrap();
+        let cloud = clouds.cloud(Some("a")).unwrap();
+        assert_eq!(cloud.endpoint.interfaces, [Interface::Internal], "{own} over {profile}");
+    }
+}

@@ -194,6 +194,12 @@ impl Settings {
             Some(Node::Map(auth)) => self.auth.0.extend(auth.0),
             Some(_) => return Err(self.wrong("auth", "expected a mapping")),
         }
+        // Two names of one setting: that of the profile does not count beside that of the cloud.
+        for names in INTERFACE {
+            if names.iter().any(|name| over.0.contains_key(*name)) {
+                names.iter().for_each(|name| drop(self.top.0.remove(*name)));
+            }
+        }
         self.top.0.extend(over.0);
         Ok(())
     }
@@ -334,6 +340,10 @@ pub(super) fn flag_of(word: &str) -> Option<bool> {
 fn split(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect()
 }
+
+/// The names of the interface of Swift, and of all services.
+const INTERFACE: [[&str; 2]; 2] =
+    [["object_store_interface", "object_store_endpoint_type"], ["interface", "endpoint_type"]];
 
 /// Other names of a key; the last has precedence.
 const ALIASES: &[(&str, &[&str])] = &[
