@@ -108,6 +108,53 @@ fn a_file_that_was_changed_is_not_mixed_with_its_old_parts() {
     assert_eq!(server.model().object("images", "image").unwrap().body, other);
 }
 
+/// As a tool does that restores times: neither size nor time says that the bytes are others.
+#[cfg(unix)]
+#[test]
+fn a_file_of_the_same_size_and_time_is_not_mixed_with_its_old_parts() {
+    let (server, program, image) = s3();
+    let put = ["put", "image", "--resume"];
+    let child = start(&program, &[&["--limit-rate", "4M"], &put[..]].concat());
+    let parts = || server.model().open_uploads().first().map_or(0, |upload| upload.parts.len());
+    wait("no part", || parts() >= 1 && files(&program.path("state/apus")) > 0);
+    thread::sleep(Duration::from_millis(400));
+    kill(child);
+    let path = program.path("image");
+    let time = fs::metadata(&path).unwrap().modified().unwrap();
+    let other = vec![9; image.len()];
+    fs::write(&path, &other).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    run(&program, &put).ends(0).says("begins anew");
+    assert_eq!(server.model().object("images", "image").unwrap().body, other);
+}
+
+/// Some servers ignore `If-None-Match`.
+#[test]
+fn an_object_that_exists_is_not_replaced_whatever_the_server_heeds() {
+    let (server, program, _) = s3();
+    let conf = program.path("glance-api.conf");
+    let text = fs::read_to_string(&conf).unwrap();
+    for provider in ["", "s3_store_provider = alibaba\ns3_store_bucket_url_format = path\n"] {
+        fs::write(&conf, format!("{text}{provider}")).unwrap();
+        store(&server, vec![1; 100]);
+        run(&program, &["put", "image", "--resume"]).ends(4);
+        assert_eq!(server.model().object("images", "image").unwrap().body, vec![1; 100]);
+        assert!(server.model().open_uploads().is_empty());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_beside_the_file_is_not_followed() {
+    let (server, program, image) = s3();
+    store(&server, image);
+    let victim = program.write("victim", b"of somebody else");
+    std::os::unix::fs::symlink(&victim, program.path(".copy.apus-part")).unwrap();
+    run(&program, &["get", "image", "-o", "copy", "--resume"]).ends(1).says(".copy.apus-part");
+    assert_eq!(fs::read(&victim).unwrap(), b"of somebody else");
+    assert!(!program.path("copy").exists());
+}
+
 #[test]
 fn an_upload_to_swift_goes_on_after_its_segments() {
     let model = OpenStackModel::new().with_container("glance", "images");

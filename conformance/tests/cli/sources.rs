@@ -209,7 +209,7 @@ fn a_copy_that_is_read_again_with_other_bytes_is_removed() {
     program
         .run(&["copy", "image", "--to", "other", "--read-again"])
         .ends(8)
-        .says("the copy was removed");
+        .says("the object was removed");
     assert!(server.model().keys("copies").is_empty());
     assert_eq!(server.model().keys("images"), ["image"]);
 }

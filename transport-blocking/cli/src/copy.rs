@@ -150,7 +150,7 @@ fn one(
         |algorithm, hex: &str| got.digests.value(algorithm).is_some_and(|value| value.hex() == hex);
     if !same(Algorithm::Md5, &added.md5) || !same(Algorithm::Sha512, &added.multihash) {
         let what = "the digest of the stored copy differs from that of the source";
-        return Err(removed(open, &copied, Failure::new(Exit::Integrity, what)));
+        return Err(open.removed(&copied, Failure::new(Exit::Integrity, what)));
     }
     let compared = match again {
         false => by_head(open, &copied, &added)?,
@@ -159,7 +159,7 @@ fn one(
     let compared = match compared {
         Some(problem @ Compared::Differs(_)) => {
             let failure = Failure::new(Exit::Integrity, problem.to_string());
-            return Err(removed(open, &copied, failure));
+            return Err(open.removed(&copied, failure));
         }
         Some(compared) => compared,
         None => {
@@ -168,7 +168,7 @@ fn one(
             if let Err(error) = open.stores.get(&copied, &get, Sink::discard()) {
                 let failure = Failure::from(error).at(&into);
                 return Err(match failure.exit {
-                    Exit::Integrity => removed(open, &copied, failure),
+                    Exit::Integrity => open.removed(&copied, failure),
                     _ => failure,
                 });
             }
@@ -228,16 +228,6 @@ fn by_head(
     }
     let same = md5.is_some_and(|md5| md5 == added.md5);
     Ok((same && size.is_some()).then_some(Compared::Etag))
-}
-
-/// Removes a copy that differs from what was read.
-fn removed(open: &Open, copied: &StoredImage, failure: Failure) -> Failure {
-    let what = match open.stores.delete(copied) {
-        Ok(_) => "the copy was removed".to_owned(),
-        Err(error) => format!("the copy could not be removed: {error}"),
-    };
-    let url = copied.url.expose();
-    Failure { message: format!("{url}: {}; {what}", failure.message), ..failure }
 }
 
 /// Returns the object's name, in any kind of backend.

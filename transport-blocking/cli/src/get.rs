@@ -77,6 +77,7 @@ pub(crate) fn run(stage: &Stage, arguments: &Get) -> Result<Exit, Failure> {
     match (path, arguments.resume) {
         (Some(path), true) => {
             let read = resume::get::run(stage, &open, &stored, path, &get)?;
+            read.remarks.iter().for_each(|remark| stage.output.remark(remark));
             let checked = (read.checked, read.is_validated);
             return told(stage, arguments, (read.size, Some(read.size)), &read.digests, checked);
         }

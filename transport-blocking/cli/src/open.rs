@@ -319,6 +319,16 @@ impl Open {
         let missing = || Failure::new(Exit::Other, format!("backend {id} has no transport"));
         self.stores.transport(id).cloned().ok_or_else(missing)
     }
+
+    /// Removes an object that was stored and is not what it should be, and says so.
+    pub(crate) fn removed(&self, stored: &StoredImage, failure: Failure) -> Failure {
+        let what = match self.stores.delete(stored) {
+            Ok(_) => "the object was removed".to_owned(),
+            Err(error) => format!("the object could not be removed: {error}"),
+        };
+        let url = stored.url.expose();
+        Failure { message: format!("{url}: {}; {what}", failure.message), ..failure }
+    }
 }
 
 impl Bucket {

@@ -1,12 +1,15 @@
 //! A download that another run continues.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
+use std::io::{Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use apus_blocking::Sink;
 use apus_core::checksum::{Algorithm, Digests, Value};
 use apus_core::http::ByteRange;
 use apus_core::store::{self, StoredImage};
+use apus_host::files::{Output, Remark};
 use serde::{Deserialize, Serialize};
 
 use crate::Stage;
@@ -29,21 +32,22 @@ pub(crate) struct Read {
     /// By what the bytes were compared.
     pub(crate) checked: String,
     pub(crate) is_validated: bool,
+    /// About the file that was replaced.
+    pub(crate) remarks: Vec<Remark>,
 }
 
-/// The partial file beside a file, and the file with its state.
-fn partial(path: &Path) -> (PathBuf, PathBuf) {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    (
-        path.with_file_name(format!(".{name}.apus-part")),
-        path.with_file_name(format!(".{name}.apus-resume")),
-    )
+/// Returns the file to write, the partial file beside it, and the file with its state.
+fn partial(path: &Path) -> Result<(Output, PathBuf, PathBuf), Failure> {
+    let output = Output::resumable(path, ".apus-part").map_err(|error| not_written(&error))?;
+    let part = output.kept().unwrap_or(path).to_owned();
+    let kept_in = part.with_extension("apus-resume");
+    Ok((output, part, kept_in))
 }
 
 /// Says what an earlier download has left beside this file.
 pub(crate) fn tell_left(stage: &Stage, path: &Path) {
-    let (part, state) = partial(path);
-    if let (Ok(facts), true) = (fs::metadata(&part), state.exists()) {
+    let Ok((_, part, state)) = partial(path) else { return };
+    if let (Ok(facts), true) = (fs::symlink_metadata(&part), state.exists()) {
         stage.output.remark(format_args!(
             "left behind by an earlier download: {} ({} bytes); to continue it: get --resume",
             part.display(),
@@ -60,11 +64,11 @@ pub(crate) fn run(
     path: &Path,
     get: &store::Get,
 ) -> Result<Read, Failure> {
-    // A link stays, and what it names is replaced.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if fs::metadata(&path).is_ok_and(|facts| !facts.is_file()) {
+    let is_other = fs::metadata(path).is_ok_and(|found| !found.is_file());
+    if is_other {
         return Err(Failure::usage(format!("{}: --resume requires a file", path.display())));
     }
+    let (output, part, kept_in) = partial(path)?;
     let head = head::of(open, stored)?;
     let Some(Head { size: Some(size), etag: Some(etag), md5 }) = head else {
         let what = "the server states no size or no ETag, so no download can be continued";
@@ -76,13 +80,10 @@ pub(crate) fn run(
     }
     let url = open.stores.core().access(stored)?.outcome.url;
     let state = State { url, etag, size };
-    let (part, kept_in) = partial(&path);
     let file_failed = |error: std::io::Error| Failure::file(&part, &error);
     let known = super::read::<State>(&kept_in);
     let is_same = known.as_ref() == Some(&state);
-    let mut options = OpenOptions::new();
-    options.read(true).create(true).write(true).truncate(false);
-    let file = options.open(&part).map_err(file_failed)?;
+    let file = output.file().map_err(|error| not_written(&error))?;
     let mut has = file.metadata().map_err(file_failed)?.len();
     if !is_same || has > size {
         if has > 0 {
@@ -103,8 +104,8 @@ pub(crate) fn run(
             size: Some(size),
             ..store::Get::default()
         };
-        let appended = OpenOptions::new().append(true).open(&part).map_err(file_failed)?;
-        let sink = Sink::writer(appended);
+        (&*file).seek(SeekFrom::Start(has)).map_err(file_failed)?;
+        let sink = Sink::writer(Arc::clone(&file));
         open.stores.get(stored, &rest, &sink).map_err(|error| {
             let failure = open.at(stored)(error);
             let message = format!("{}; to continue: --resume", failure.message);
@@ -114,36 +115,37 @@ pub(crate) fn run(
     // The object may have been replaced between the requests.
     let after = head::of(open, stored)?.and_then(|head| head.etag);
     if after.as_deref() != Some(&state.etag) {
+        output.discard();
         let _ = fs::remove_file(&kept_in);
         let what = "the object was replaced during the download: read it again";
         return Err(Failure::new(Exit::Integrity, what));
     }
     drop(shown);
-    let read = compare(&part, size, md5.as_deref(), get).inspect_err(|failure| {
+    let read = compare(&file, size, md5.as_deref(), get).inspect_err(|failure| {
         if failure.exit == Exit::Integrity {
             // These bytes are of no use.
+            output.discard();
             let _ = fs::remove_file(&kept_in);
-            let _ = fs::remove_file(&part);
         }
     })?;
-    if let Ok(old) = fs::metadata(&path) {
-        fs::set_permissions(&part, old.permissions()).map_err(file_failed)?;
-    }
-    file.sync_all().map_err(file_failed)?;
-    fs::rename(&part, &path).map_err(|error| Failure::file(&path, &error))?;
+    output.commit().map_err(|error| not_written(&error))?;
     let _ = fs::remove_file(&kept_in);
-    Ok(read)
+    Ok(Read { remarks: output.remarks(), ..read })
+}
+
+/// The error names the file.
+fn not_written(error: &std::io::Error) -> Failure {
+    Failure::new(Exit::of_io(error.kind()), error.to_string())
 }
 
 /// Reads the file, and compares it with the ETag that is an MD5, and with what is expected.
-fn compare(part: &Path, size: u64, md5: Option<&str>, get: &store::Get) -> Result<Read, Failure> {
+fn compare(file: &File, size: u64, md5: Option<&str>, get: &store::Get) -> Result<Read, Failure> {
     let mut algorithms = get.digests.clone();
     algorithms.extend(get.expected.iter().map(Value::algorithm));
     algorithms.extend(md5.map(|_| Algorithm::Md5));
     algorithms.sort_by_key(|algorithm| algorithm.to_string());
     algorithms.dedup();
-    let mut file = File::open(part).map_err(|error| Failure::file(part, &error))?;
-    let digests = super::digests(&mut file, algorithms)?;
+    let digests = super::digests(file, algorithms)?;
     for expected in &get.expected {
         let algorithm = expected.algorithm();
         if digests.value(algorithm) != Some(expected) {
@@ -163,5 +165,5 @@ fn compare(part: &Path, size: u64, md5: Option<&str>, get: &store::Get) -> Resul
         }
         _ => "not validated: the ETag is no MD5",
     };
-    Ok(Read { size, digests, checked: checked.to_owned(), is_validated })
+    Ok(Read { size, digests, checked: checked.to_owned(), is_validated, remarks: Vec::new() })
 }

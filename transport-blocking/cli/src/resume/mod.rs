@@ -11,7 +11,7 @@ pub(crate) mod get;
 pub(crate) mod put;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use apus_core::checksum::{Algorithm, Digests, Hashers};
@@ -52,8 +52,9 @@ fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
 }
 
 /// Computes digests of a whole file.
-fn digests(file: &mut File, algorithms: Vec<Algorithm>) -> Result<Digests, crate::exit::Failure> {
+fn digests(mut file: &File, algorithms: Vec<Algorithm>) -> Result<Digests, crate::exit::Failure> {
     let mut hashers = Hashers::new(algorithms)?;
-    io::copy(file, &mut hashers)?;
+    file.rewind()?;
+    io::copy(&mut file, &mut hashers)?;
     Ok(hashers.finish())
 }

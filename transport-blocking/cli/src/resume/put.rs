@@ -1,6 +1,6 @@
 //! An upload that another run continues.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -12,7 +12,7 @@ use apus_core::contract::OnFailure;
 use apus_core::error::Leftover;
 use apus_core::location::SwiftLocation;
 use apus_core::machine::{Checkpoint, SwiftCheckpoint, UploadSource};
-use apus_core::store::{S3Store, StoreBackend, SwiftStore};
+use apus_core::store::{S3Store, StoreBackend, StoredImage, SwiftStore};
 use apus_core::{api, checksum::Digests};
 use serde::{Deserialize, Serialize};
 
@@ -24,11 +24,36 @@ use crate::place::Place;
 /// The state of an upload.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct State {
-    /// The file, its size in bytes, and when it was changed.
     file: PathBuf,
+    facts: Facts,
+    checkpoint: Kept,
+}
+
+/// What is different after a file was changed.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+struct Facts {
+    /// In bytes.
     size: u64,
     modified: Option<SystemTime>,
-    checkpoint: Kept,
+    /// Which file it is, and when it was changed in any way, which no program can set (Unix).
+    changed: Option<(u64, i64, i64)>,
+}
+
+impl Facts {
+    fn of(found: &Metadata) -> Self {
+        Self { size: found.len(), modified: found.modified().ok(), changed: changed(found) }
+    }
+}
+
+#[cfg(unix)]
+fn changed(found: &Metadata) -> Option<(u64, i64, i64)> {
+    use std::os::unix::fs::MetadataExt;
+    Some((found.ino(), found.ctime(), found.ctime_nsec()))
+}
+
+#[cfg(not(unix))]
+fn changed(_: &Metadata) -> Option<(u64, i64, i64)> {
+    None
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -99,15 +124,17 @@ pub(crate) fn run(
     hash: Algorithm,
 ) -> Result<Stored, Failure> {
     let file = File::open(path).map_err(|error| Failure::file(path, &error))?;
-    let facts = file.metadata().map_err(|error| Failure::file(path, &error))?;
-    if !facts.is_file() {
+    let failed = |error: std::io::Error| Failure::file(path, &error);
+    let found = file.metadata().map_err(failed)?;
+    if !found.is_file() {
         return Err(Failure::usage(format!("{}: --resume requires a file", path.display())));
     }
-    let (size, modified) = (facts.len(), facts.modified().ok());
+    let (facts, size) = (Facts::of(&found), found.len());
+    let again = file.try_clone().map_err(failed)?;
     let kept_in = state_of(place)
         .ok_or_else(|| Failure::configuration("--resume requires HOME or XDG_STATE_HOME"))?;
     let known = super::read::<State>(&kept_in);
-    let same = known.as_ref().filter(|state| state.size == size && state.modified == modified);
+    let same = known.as_ref().filter(|state| state.facts == facts);
     if let (Some(state), None) = (&known, same) {
         stage.output.remark(format_args!(
             "the file has changed, so its upload begins anew; left behind: {}",
@@ -119,7 +146,7 @@ pub(crate) fn run(
         stage.output.remark(format_args!("continuing: {}", kept.told()));
     }
     let absolute = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let state = |checkpoint| State { file: absolute.clone(), size, modified, checkpoint };
+    let state = |checkpoint| State { file: absolute.clone(), facts: facts.clone(), checkpoint };
     open.interrupt.keep();
     let is_new = from.is_none();
     let mut source = Source::file(file);
@@ -147,9 +174,15 @@ pub(crate) fn run(
     let _ = fs::remove_file(&kept_in);
     let digests = match source.digests().filter(|_| is_new) {
         Some(digests) => digests,
+        // An earlier run has sent some of the bytes: this file has them, unless it was changed.
         None => {
-            let mut file = File::open(path).map_err(|error| Failure::file(path, &error))?;
-            super::digests(&mut file, vec![Algorithm::Md5, hash])?
+            let digests = super::digests(&again, vec![Algorithm::Md5, hash])?;
+            if Facts::of(&again.metadata().map_err(failed)?) != facts {
+                let what = format!("{}: the file was changed while it was stored", path.display());
+                let stored = StoredImage::new(url.as_str(), Some(open.backend()?.id()));
+                return Err(open.removed(&stored, Failure::new(Exit::Integrity, what)));
+            }
+            digests
         }
     };
     Ok(Stored { url, size, digests, leftovers })
@@ -173,6 +206,16 @@ impl Target<'_> {
         state: &(dyn Fn(Kept) -> State + Sync),
     ) -> Ended {
         let bucket = self.open.bucket(store)?;
+        let url = store.options().place()?.location(self.id).to_string();
+        let quirks = bucket.client.service().config().quirks;
+        if from.is_none() && !(quirks.conditional_put && quirks.conditional_complete) {
+            // The server ignores the condition, so an object is looked for before.
+            let stored = StoredImage::new(url.as_str(), Some(store.id()));
+            if self.open.stores.exists(&stored)?.outcome {
+                let what = format!("object {} exists already", self.id);
+                return Err(Failure::new(Exit::Duplicate, what));
+            }
+        }
         let mut options = store.upload_options(UploadSource::Seekable(self.size));
         options.on_failure = OnFailure::Keep;
         let task = match from {
@@ -184,7 +227,6 @@ impl Target<'_> {
         let latest = || checkpoints.latest().map(Kept::S3);
         let run = bucket.client.run(task).body(self.source).cancel_on(bucket.token.clone());
         let uploaded = keeping(kept_in, &latest, state, || run.send())?;
-        let url = store.options().place()?.location(self.id).to_string();
         Ok((url, uploaded.size, uploaded.leftovers))
     }
 

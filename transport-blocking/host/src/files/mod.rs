@@ -22,6 +22,7 @@
 //! | a file without write permission | an error, even if its directory would allow to replace it |
 //! | `/dev/stdout`, `/dev/fd/N`, files in `/proc` and `/sys` | written to directly, appended |
 //! | a process that is killed | leaves `.apus-RANDOM.part` behind; it may be removed |
+//! | to be continued ([`Output::resumable`]) | `.NAME` and a suffix in place of the random name; locked, and kept without a commit; a link or what is no file is refused |
 //!
 //! On Windows, a new file has the permissions that its directory gives it, also if it replaces
 //! another file; other hard links are not noticed; the directory is not synced; a file that another

@@ -1,7 +1,7 @@
 //! A file that is written under another name and then replaces the file of its path.
 
 use std::fmt;
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -18,6 +18,8 @@ use super::target::{Target, failed, folder};
 #[derive(Debug)]
 pub struct Output {
     target: Target,
+    /// The name under which the bytes stay until the commit.
+    kept: Option<PathBuf>,
     state: Mutex<State>,
 }
 
@@ -32,6 +34,8 @@ struct Open {
     file: Arc<File>,
     /// The name of the file until it replaces the other one.
     part: Option<PathBuf>,
+    /// Whether the file stays under that name if it is not committed.
+    is_kept: bool,
 }
 
 /// A deviation from what the caller may expect of a file that was written.
@@ -72,7 +76,31 @@ impl Output {
     /// The path is a directory or a socket, or is in a directory that does not exist; or the file
     /// may not be written.
     pub fn new(path: impl AsRef<Path>) -> io::Result<Self> {
-        Ok(Self { target: Target::of(path.as_ref())?, state: Mutex::default() })
+        Ok(Self { target: Target::of(path.as_ref())?, kept: None, state: Mutex::default() })
+    }
+
+    /// As [`new`](Self::new), but what is written stays beside the file, as `.NAME` and `suffix`, until
+    /// the commit, so that another process can continue. [`file`](Self::file) does not truncate it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Self::new); the path is neither a file nor new.
+    pub fn resumable(path: impl AsRef<Path>, suffix: &str) -> io::Result<Self> {
+        let target = Target::of(path.as_ref())?;
+        let Target::File { path } = &target else {
+            let what = "only a file can be continued";
+            return Err(failed(path.as_ref(), what, &ErrorKind::InvalidInput.into()));
+        };
+        let mut name = std::ffi::OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(suffix);
+        let kept = Some(path.with_file_name(name));
+        Ok(Self { target, kept, state: Mutex::default() })
+    }
+
+    /// Returns the path of what is written until the commit, if that path is fixed.
+    pub fn kept(&self) -> Option<&Path> {
+        self.kept.as_deref()
     }
 
     /// Whether bytes must be written in order: to a FIFO, a device, or a file of the kernel.
@@ -94,7 +122,10 @@ impl Output {
         let open = match &self.target {
             Target::File { path } => {
                 state.remarks.clear();
-                part_of(path, &mut state.remarks)?
+                match &self.kept {
+                    Some(kept) => kept_at(path, kept)?,
+                    None => part_of(path, &mut state.remarks)?,
+                }
             }
             Target::Through { path, append } => {
                 // This may take for ever, so `discard` must not wait for the lock.
@@ -102,7 +133,7 @@ impl Output {
                 let file = OpenOptions::new().write(true).append(*append).open(path);
                 let file = file.map_err(|error| failed(path, "can't be opened: ", &error))?;
                 state = self.lock();
-                Open { file: Arc::new(file), part: None }
+                Open { file: Arc::new(file), part: None, is_kept: false }
             }
         };
         Ok(Arc::clone(&state.open.insert(open).file))
@@ -117,7 +148,15 @@ impl Output {
     /// unless the error says otherwise.
     pub fn commit(&self) -> io::Result<()> {
         self.file()?;
-        let Some(mut open) = self.lock().open.take() else { return Ok(()) };
+        let mut state = self.lock();
+        let Some(mut open) = state.open.take() else { return Ok(()) };
+        if let (true, Target::File { path }) = (open.is_kept, &self.target)
+            && let Ok(old) = fs::symlink_metadata(path)
+        {
+            keep(path, &old, &open.file, &mut state.remarks)
+                .map_err(|error| failed(path, "could not set its mode: ", &error))?;
+        }
+        drop(state);
         let (path, part) = match (&self.target, &open.part) {
             (Target::File { path }, Some(part)) => (path, part),
             (Target::File { path } | Target::Through { path, .. }, _) => {
@@ -151,7 +190,10 @@ impl Output {
 
     /// Discards what was written, and leaves the old file unchanged.
     pub fn discard(&self) {
-        let open = self.lock().open.take();
+        let mut open = self.lock().open.take();
+        if let Some(open) = &mut open {
+            open.is_kept = false;
+        }
         drop(open);
     }
 
@@ -178,7 +220,7 @@ impl Write for &Output {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        if let Some(part) = &self.part {
+        if let Some(part) = self.part.as_ref().filter(|_| !self.is_kept) {
             let _ = fs::remove_file(part);
         }
     }
@@ -232,12 +274,59 @@ fn part_of(path: &Path, remarks: &mut Vec<Remark>) -> io::Result<Open> {
             }
         }
     };
-    let open = Open { file: Arc::new(file), part: Some(part) };
+    let open = Open { file: Arc::new(file), part: Some(part), is_kept: false };
     if let Some(old) = old {
         keep(path, &old, &open.file, remarks)
             .map_err(|error| failed(path, "could not set its mode: ", &error))?;
     }
     Ok(open)
+}
+
+/// Opens or creates the file `kept`, which is to replace `path`. It may have been put there by somebody
+/// else: a link, or what is no file, is refused.
+fn kept_at(path: &Path, kept: &Path) -> io::Result<Open> {
+    let refused = || {
+        let what = "is not a file of this program: remove it";
+        Err(io::Error::new(ErrorKind::InvalidInput, format!("{}: {what}", kept.display())))
+    };
+    let before = fs::symlink_metadata(kept).ok();
+    if before.is_some_and(|found| !found.is_file()) {
+        return refused();
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    private(&mut options, fs::symlink_metadata(path).is_ok());
+    let file = options.open(kept).map_err(|error| failed(kept, "can't be opened: ", &error))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            let what = "another process writes this file";
+            return Err(io::Error::new(
+                ErrorKind::ResourceBusy,
+                format!("{}: {what}", kept.display()),
+            ));
+        }
+        // Not every file system has locks.
+        Ok(()) | Err(TryLockError::Error(_)) => {}
+    }
+    // It may have been replaced meanwhile, by a link or by the end of another process.
+    match is_at(&file, kept) {
+        Ok(true) => {}
+        Ok(false) | Err(_) => return refused(),
+    }
+    Ok(Open { file: Arc::new(file), part: Some(kept.to_owned()), is_kept: true })
+}
+
+/// Whether the path is this file and no link to it, and the file has no other name.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let (file, there) = (file.metadata()?, fs::symlink_metadata(path)?);
+    Ok((file.dev(), file.ino(), file.nlink()) == (there.dev(), there.ino(), 1))
+}
+
+#[cfg(not(unix))]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    Ok(file.metadata()?.is_file() && fs::symlink_metadata(path)?.is_file())
 }
 
 /// A file that replaces another one is private until it has that file's mode.
