@@ -106,11 +106,10 @@ async fn a_lost_response_to_a_conditional_write_is_settled_by_a_look() {
     store.put_opts(&new, "mine".into(), PutMode::Create.into()).await.unwrap();
     assert_eq!(server.model().object("bucket", "new").unwrap().body, "mine");
 
-    // Another's object, on a server that is not known to honour conditions: ours may have been
-    // stored, and replaced since.
+    // Another's object, which the look before the write finds.
     let (server, store) = s3(lost());
     let error = store.put_opts(&old(), "mine".into(), PutMode::Create.into()).await.unwrap_err();
-    assert!(is_unknown(&error), "{error:?}");
+    assert!(matches!(error, Error::AlreadyExists { .. }), "{error:?}");
     assert_eq!(server.model().object("bucket", "old").unwrap().body, pattern());
 
     // An update of an ETag that the write itself has replaced.
@@ -125,9 +124,11 @@ async fn a_lost_response_to_a_conditional_write_is_settled_by_a_look() {
 /// The caller of a lock would conclude that another one has it.
 #[tokio::test]
 async fn a_write_that_nothing_proves_is_no_failed_condition() {
-    let plan = Plan::new()
-        .on(Operation::PutObject, 1, Fault::AnswerLost(Ending::Close))
-        .always(Operation::HeadObject, Fault::InternalError);
+    let plan = Plan::new().on(Operation::PutObject, 1, Fault::AnswerLost(Ending::Close)).from(
+        Operation::HeadObject,
+        2,
+        Fault::InternalError,
+    );
     let (server, store) = s3(plan);
     let new = Path::from("new");
     let error = store.put_opts(&new, "mine".into(), PutMode::Create.into()).await.unwrap_err();

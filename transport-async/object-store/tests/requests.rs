@@ -9,11 +9,15 @@ mod servers;
 use std::time::Duration;
 
 use apus_object_store::v0_14::{S3Store, SwiftStore};
-use apus_testing::server::{EmbeddedOpenStack, FaultyS3, OpenStackModel, Operation, S3Model};
+use apus_testing::server::{
+    EmbeddedOpenStack, FaultyS3, Manners, OpenStackModel, Operation, S3Model,
+};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path;
-use object_store::{Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{
+    Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersion,
+};
 
 fn s3(model: S3Model) -> (FaultyS3, S3Store) {
     let server = FaultyS3::start(model).unwrap();
@@ -182,4 +186,32 @@ async fn more_parts_than_a_manifest_holds_are_manifests_of_manifests() {
     store.delete(&path).await.unwrap();
     let segments = SwiftStore::new(store.client().clone(), "box_segments");
     assert!(segments.list(None).next().await.is_none(), "all levels are removed");
+}
+
+/// Some servers ignore the conditions of writes, and replace the object.
+#[tokio::test]
+async fn a_server_that_ignores_conditions_replaces_nothing_either() {
+    let manners = Manners { conditional_writes: false, ..Manners::aws() };
+    let (server, store) = s3(S3Model::new().with_manners(manners).with_bucket("bucket"));
+    let path = Path::from("key");
+    let create = async |text: &'static str| {
+        store
+            .put_opts(&path, PutPayload::from_static(text.as_bytes()), PutMode::Create.into())
+            .await
+    };
+    let made = create("ours").await.unwrap();
+    let error = create("theirs").await.unwrap_err();
+    assert!(matches!(error, Error::AlreadyExists { .. }), "{error:?}");
+    let update = async |e_tag: Option<String>, text: &'static str| {
+        let mode = PutMode::Update(UpdateVersion { e_tag, version: None });
+        store.put_opts(&path, PutPayload::from_static(text.as_bytes()), mode.into()).await
+    };
+    let error = update(Some("\"0\"".to_owned()), "theirs").await.unwrap_err();
+    assert!(matches!(error, Error::Precondition { .. }), "{error:?}");
+    assert_eq!(server.model().object("bucket", "key").unwrap().body, "ours");
+    update(made.e_tag.clone(), "newer").await.unwrap();
+    assert_eq!(server.model().object("bucket", "key").unwrap().body, "newer");
+    store.delete(&path).await.unwrap();
+    let error = update(made.e_tag, "theirs").await.unwrap_err();
+    assert!(matches!(error, Error::Precondition { .. }), "{error:?}");
 }

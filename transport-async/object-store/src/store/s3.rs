@@ -10,11 +10,12 @@ use apus_async::s3::{
 use apus_async::{Body, Client, Conditions, ETag};
 use async_trait::async_trait;
 use futures_util::stream::{BoxStream, StreamExt};
+use http::StatusCode;
 
 use super::errors::{self, generic, not_supported};
 use super::object_store::path::Path;
 use super::object_store::{
-    CopyMode, CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
     ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use super::read::{self, Head};
@@ -28,13 +29,17 @@ pub(super) const S3: &str = "S3";
 ///
 /// | of the trait | what is sent |
 /// | --- | --- |
-/// | `put_opts` | one PutObject, with `If-None-Match` or `If-Match` where the mode says so |
+/// | `put_opts` | one PutObject, with `If-None-Match` or `If-Match` where the mode says so; before it a HeadObject where the server is not known to respect these |
 /// | `get_opts` | one GetObject, or one HeadObject; a stream that is cut is resumed |
 /// | `get_ranges` | one GetObject for ranges that are less than 1 MiB apart |
 /// | `delete_stream` | one DeleteObjects for 1,000 paths, four at a time; DeleteObject for one path |
 /// | `list`, `list_with_offset`, `list_with_delimiter` | ListObjectsV2, page by page |
 /// | `copy_opts` | a HeadObject, then CopyObject, or UploadPartCopy for more than 5 GiB |
 /// | `put_multipart_opts` | CreateMultipartUpload, UploadPart, CompleteMultipartUpload |
+///
+/// A server that ignores the conditions of a write, against which the HeadObject is all that helps,
+/// can't decide between two writers: [`PutMode::Create`] and [`PutMode::Update`] are not atomic there.
+/// Say which provider it is, if it is known: `Provider::Ceph.quirks()`.
 ///
 /// Errors have the kinds of the trait and ours as their source: `error.source()` downcasts to
 /// [`apus_async::Error`].
@@ -93,6 +98,32 @@ impl S3Store {
             std::future::ready(object)
         });
         objects.boxed()
+    }
+
+    /// Looks at the object before a write with conditions, which a server may ignore that is not known
+    /// to respect them.
+    async fn look_before(
+        &self,
+        location: &Path,
+        conditions: &Conditions,
+        failed: fn(&'static str, &str, apus_async::Error) -> Error,
+    ) -> Result<()> {
+        if conditions.is_empty() || self.client.service().config().quirks.conditional_put {
+            return Ok(());
+        }
+        let key = self.key(location);
+        let refused = |what: &str| {
+            let status = StatusCode::PRECONDITION_FAILED;
+            let error = apus_async::Error::refused(status, None, Some(what.to_owned()));
+            Err(failed(S3, location.as_ref(), error.in_operation("HeadObject")))
+        };
+        match self.client.call(HeadObject::new(&*self.bucket, key)).await {
+            Ok(_) if conditions.if_none_match.is_some() => refused("the object exists already"),
+            Ok(head) if head.etag == conditions.if_match => Ok(()),
+            Ok(_) => refused("the object has another ETag"),
+            Err(error) if error.is_not_found() && conditions.if_match.is_none() => Ok(()),
+            Err(error) => Err(failed(S3, location.as_ref(), error)),
+        }
     }
 
     async fn delete_all(self, paths: Vec<Result<Path>>) -> Vec<Result<Path>> {
@@ -160,7 +191,7 @@ impl ObjectStore for S3Store {
         let body = Body::Source { range: 0..length, rewindable: true };
         let mut put = PutObject::from_body(&*self.bucket, self.key(location), body);
         put.properties = attributes::s3(&opts.attributes, &opts.tags)?;
-        let failed = match opts.mode {
+        let failed: fn(_, &str, _) -> _ = match opts.mode {
             PutMode::Overwrite => errors::error,
             PutMode::Create => {
                 put.conditions = Conditions::absent();
@@ -174,6 +205,7 @@ impl ObjectStore for S3Store {
                 errors::update
             }
         };
+        self.look_before(location, &put.conditions, failed).await?;
         let stored = self.client.call_from(put, write::source(payload)).await;
         let stored = stored.map_err(|error| failed(S3, location.as_ref(), error))?;
         Ok(put_result(read::tag(&stored.etag), stored.version_id))
