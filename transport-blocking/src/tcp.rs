@@ -85,7 +85,10 @@ impl Connected {
             self.socket.set_write_timeout(limit)?;
             self.write = limit;
         }
-        let output = self.buffers.output().get(..amount).unwrap_or_default();
+        // Less than was asked for would be sent in silence.
+        let Some(output) = self.buffers.output().get(..amount) else {
+            return Err(Error::Io(ErrorKind::InvalidInput.into()));
+        };
         match self.socket.write_all(output) {
             Err(error) if is_timeout(&error) => Err(Error::Timeout(timeout.reason)),
             other => Ok(other?),
