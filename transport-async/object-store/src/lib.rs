@@ -57,9 +57,12 @@
 //! it was applied, the error is `Generic` and never `AlreadyExists` or `Precondition`, and
 //! [`apus_async::Error::outcome_unknown`] of its source is true.
 //!
-//! The parts of an upload stay in memory until they are sent: the caller bounds how many there are,
-//! with `BufWriter::with_max_concurrency` or `WriteMultipart::wait_for_capacity`. Nothing is copied.
-//! An upload that is dropped before its end is aborted.
+//! Of one upload, 8 parts are in flight at most (`with_parts_in_flight`), whatever the caller begins;
+//! the others wait for a place. Poll the futures of `put_part` together, since one that has a place
+//! keeps it until it ends or is dropped. Nothing is copied, but `put_part` can't refuse the bytes of
+//! a part that waits: the caller bounds how many there are, with `BufWriter`, which holds a
+//! buffer and up to 8 parts (`with_capacity`, `with_max_concurrency`), or with
+//! `WriteMultipart::wait_for_capacity`. An upload that is dropped before its end is aborted.
 
 #![allow(
     clippy::duplicate_mod,

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use apus_object_store::v0_14::{S3Store, SwiftStore};
 use apus_testing::server::{
-    EmbeddedOpenStack, FaultyS3, Manners, OpenStackModel, Operation, S3Model,
+    EmbeddedOpenStack, Fault, FaultyS3, Manners, OpenStackModel, OpenStackOperation, Operation,
+    Plan, S3Model,
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
@@ -114,6 +115,39 @@ async fn an_upload_that_is_dropped_is_aborted() {
     drop(upload);
     assert!(store.client().shutdown(Duration::from_secs(10)).await.is_empty());
     assert!(server.model().open_uploads().is_empty());
+}
+
+/// A caller such as `WriteMultipart` begins every part at once, unless it waits.
+#[tokio::test]
+async fn parts_beyond_those_in_flight_wait_for_a_place() {
+    let slow = Plan::new().always(Operation::UploadPart, Fault::Delay(Duration::from_millis(30)));
+    let (server, store) = s3(S3Model::new().with_bucket("bucket").with_plan(slow));
+    let path = Path::from("key");
+    let write = async |store: &dyn ObjectStore, parts: usize| {
+        let mut upload = store.put_multipart(&path).await.unwrap();
+        let begun = (0..parts).map(|part| upload.put_part(vec![part as u8; 5 << 20].into()));
+        let mut begun: Vec<_> = begun.collect();
+        // These are polled twice: places are given in the order of the first time.
+        for part in [0, parts - 1] {
+            _ = futures_util::poll!(&mut begun[part]);
+        }
+        let again = upload.put_part("the end".into());
+        futures_util::future::try_join_all(begun.into_iter().chain([again])).await.unwrap();
+        upload.complete().await.unwrap();
+    };
+    write(&store, 20).await;
+    let peak = server.server().peak_concurrency();
+    assert!((2..=8).contains(&peak), "{peak}");
+    assert_eq!(store.head(&path).await.unwrap().size, (20 * (5 << 20)) + 7);
+
+    let slow =
+        Plan::new().always(OpenStackOperation::PutObject, Fault::Delay(Duration::from_millis(30)));
+    let model = OpenStackModel::new().with_container("demo", "box").with_plan(slow);
+    let server = EmbeddedOpenStack::start(model).unwrap();
+    let store = SwiftStore::new(servers::swift(&server), "box").with_parts_in_flight(3);
+    write(&store, 10).await;
+    let peak = server.storage().peak_concurrency();
+    assert!((2..=3).contains(&peak), "{peak}");
 }
 
 #[tokio::test]

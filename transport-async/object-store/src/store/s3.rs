@@ -48,18 +48,26 @@ pub struct S3Store {
     pub(super) client: Client<Service>,
     pub(super) bucket: Arc<str>,
     pub(super) keys: Keys,
+    pub(super) parts_in_flight: usize,
 }
 
 impl S3Store {
     /// Returns a store of this bucket.
     pub fn new(client: Client<Service>, bucket: impl Into<Arc<str>>) -> Self {
-        Self { client, bucket: bucket.into(), keys: Keys::default() }
+        let parts_in_flight = write::PARTS_IN_FLIGHT;
+        Self { client, bucket: bucket.into(), keys: Keys::default(), parts_in_flight }
     }
 
     /// Returns a store of what is below `prefix` in the bucket; paths are relative to it.
     #[must_use]
     pub fn with_prefix(self, prefix: &Path) -> Self {
         Self { keys: Keys::below(prefix.as_ref()), ..self }
+    }
+
+    /// Sets how many parts of one upload are in flight at most: 8, and at least 1. The others wait.
+    #[must_use]
+    pub fn with_parts_in_flight(self, parts_in_flight: usize) -> Self {
+        Self { parts_in_flight, ..self }
     }
 
     /// Returns the client, for what the trait has not, and for

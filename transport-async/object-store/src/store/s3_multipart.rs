@@ -7,7 +7,6 @@ use apus_async::s3::{
 };
 use apus_async::{Body, Client, ETag, Started, s3};
 use async_trait::async_trait;
-use futures_util::FutureExt;
 
 use super::errors::{error, generic};
 use super::object_store::list::{PaginatedListOptions, PaginatedListResult};
@@ -18,6 +17,7 @@ use super::object_store::{
     UploadPart as Part,
 };
 use super::s3::{S3, S3Store, object_meta};
+use super::write::Places;
 use super::{attributes, list, list_result, put_result, read, write};
 
 impl S3Store {
@@ -31,7 +31,8 @@ impl S3Store {
         let client = self.client.clone();
         let (path, key) = (location.to_string(), self.key(location));
         let bucket = self.bucket.to_string();
-        Ok(Box::new(S3MultipartUpload { client, started, path, bucket, key, begun: 0 }))
+        let places = Places::new(self.parts_in_flight);
+        Ok(Box::new(S3MultipartUpload { client, started, path, bucket, key, places, begun: 0 }))
     }
 
     fn creation(
@@ -141,6 +142,7 @@ struct S3MultipartUpload {
     path: String,
     bucket: String,
     key: String,
+    places: Places,
     /// How many parts were begun.
     begun: usize,
 }
@@ -152,11 +154,10 @@ impl MultipartUpload for S3MultipartUpload {
         self.begun += 1;
         let (client, upload, path) =
             (self.client.clone(), s3::MultipartUpload::clone(&self.started), self.path.clone());
-        let sent = async move {
+        self.places.send(async move {
             let part = client.run(upload.part(number?)).body(write::source(data));
             part.send().await.map(drop).map_err(|failed| error(S3, &path, failed))
-        };
-        sent.boxed()
+        })
     }
 
     async fn complete(&mut self) -> Result<PutResult> {

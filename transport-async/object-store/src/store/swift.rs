@@ -52,18 +52,27 @@ pub struct SwiftStore {
     pub(super) client: Client<Service>,
     pub(super) container: Arc<str>,
     pub(super) keys: Keys,
+    pub(super) parts_in_flight: usize,
 }
 
 impl SwiftStore {
     /// Returns a store of this container.
     pub fn new(client: Client<Service>, container: impl Into<Arc<str>>) -> Self {
-        Self { client, container: container.into(), keys: Keys::default() }
+        let parts_in_flight = write::PARTS_IN_FLIGHT;
+        Self { client, container: container.into(), keys: Keys::default(), parts_in_flight }
     }
 
     /// Returns a store of what is below `prefix` in the container; paths are relative to it.
     #[must_use]
     pub fn with_prefix(self, prefix: &Path) -> Self {
         Self { keys: Keys::below(prefix.as_ref()), ..self }
+    }
+
+    /// Sets how many segments of one upload are in flight at most: 8, and at least 1. The others
+    /// wait.
+    #[must_use]
+    pub fn with_parts_in_flight(self, parts_in_flight: usize) -> Self {
+        Self { parts_in_flight, ..self }
     }
 
     /// Returns the client, for what the trait has not.

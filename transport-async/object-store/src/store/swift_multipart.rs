@@ -17,7 +17,6 @@ use apus_async::swift::{
 };
 use apus_async::{Body, ETag, Error, Source};
 use async_trait::async_trait;
-use futures_util::FutureExt;
 
 use super::errors::{error, generic};
 use super::object_store::list::{PaginatedListOptions, PaginatedListResult};
@@ -28,6 +27,7 @@ use super::object_store::{
     UploadPart as Part,
 };
 use super::swift::{SWIFT, SwiftStore, object_meta, properties, properties_of};
+use super::write::Places;
 use super::{list, list_result, put_result, read, write};
 
 /// Container and name of a segment.
@@ -43,7 +43,7 @@ impl SwiftStore {
         let failed = |failed| error(SWIFT, location.as_ref(), failed);
         self.make_segments_container().await.map_err(failed)?;
         let (store, location, id) = (self.clone(), location.clone(), self.id());
-        let parts = Arc::default();
+        let (parts, places) = (Arc::default(), Places::new(self.parts_in_flight));
         let state = State::Open;
         Ok(Box::new(SwiftMultipartUpload {
             store,
@@ -51,6 +51,7 @@ impl SwiftStore {
             id,
             properties,
             parts,
+            places,
             begun: 0,
             state,
         }))
@@ -306,6 +307,7 @@ struct SwiftMultipartUpload {
     properties: swift::Properties,
     /// The segments that are stored, by their numbers; `None` for an empty part.
     parts: Arc<Mutex<BTreeMap<usize, Option<ObjectSegment>>>>,
+    places: Places,
     /// How many parts were begun.
     begun: usize,
     state: State,
@@ -327,13 +329,12 @@ impl MultipartUpload for SwiftMultipartUpload {
         let (store, location) = (self.store.clone(), self.location.clone());
         let name = format!("{}{:08}", store.below(&location, &self.id), number + 1);
         let parts = Arc::clone(&self.parts);
-        let sent = async move {
+        self.places.send(async move {
             let stored = store.put_segment(&name, data).await;
             let stored = stored.map_err(|failed| error(SWIFT, location.as_ref(), failed))?;
             parts.lock().unwrap_or_else(PoisonError::into_inner).insert(number, stored);
             Ok(())
-        };
-        sent.boxed()
+        })
     }
 
     async fn complete(&mut self) -> Result<PutResult> {
