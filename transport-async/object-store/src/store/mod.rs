@@ -12,6 +12,8 @@ mod sign;
 mod swift;
 #[cfg(feature = "swift")]
 mod swift_multipart;
+#[cfg(feature = "swift")]
+mod swift_upload;
 mod write;
 
 pub use self::open::{Registry, parse_url, parse_url_opts};

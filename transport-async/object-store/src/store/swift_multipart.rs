@@ -8,7 +8,6 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use apus_async::swift::{
@@ -16,49 +15,21 @@ use apus_async::swift::{
     ObjectSegment, PutContainer, PutObject, PutSlo, Segment,
 };
 use apus_async::{Body, ETag, Error, Source};
-use async_trait::async_trait;
 
 use super::errors::{error, generic};
 use super::object_store::list::{PaginatedListOptions, PaginatedListResult};
 use super::object_store::multipart::PartId;
 use super::object_store::path::Path;
-use super::object_store::{
-    MultipartId, MultipartUpload, PutMultipartOptions, PutPayload, PutResult, Result,
-    UploadPart as Part,
-};
+use super::object_store::{MultipartId, PutMultipartOptions, PutPayload, PutResult, Result};
 use super::swift::{SWIFT, SwiftStore, object_meta, properties, properties_of};
-use super::write::Places;
 use super::{list, list_result, put_result, read, write};
 
 /// Container and name of a segment.
 type Name = (String, String);
 
 impl SwiftStore {
-    pub(super) async fn begin(
-        &self,
-        location: &Path,
-        opts: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        let properties = properties(&opts.attributes, &opts.tags)?;
-        let failed = |failed| error(SWIFT, location.as_ref(), failed);
-        self.make_segments_container().await.map_err(failed)?;
-        let (store, location, id) = (self.clone(), location.clone(), self.id());
-        let (parts, places) = (Arc::default(), Places::new(self.parts_in_flight));
-        let state = State::Open;
-        Ok(Box::new(SwiftMultipartUpload {
-            store,
-            location,
-            id,
-            properties,
-            parts,
-            places,
-            begun: 0,
-            state,
-        }))
-    }
-
     /// Returns the ID of an upload: no other process has the same.
-    fn id(&self) -> String {
+    pub(super) fn id(&self) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         format!("{:016x}{:016x}", now.as_nanos() as u64, self.client.seed())
     }
@@ -68,12 +39,12 @@ impl SwiftStore {
     }
 
     /// Returns what the names of an upload's segments begin with.
-    fn below(&self, path: &Path, id: &str) -> String {
+    pub(super) fn below(&self, path: &Path, id: &str) -> String {
         format!("{}/{id}/", self.key(path))
     }
 
     /// Creates the container of the segments, with the policy of the objects' container.
-    async fn make_segments_container(&self) -> Result<(), Error> {
+    pub(super) async fn make_segments_container(&self) -> Result<(), Error> {
         let segments = self.segments();
         match self.client.call(HeadContainer::new(&segments)).await {
             Err(error) if error.is_not_found() => {}
@@ -85,7 +56,7 @@ impl SwiftStore {
         self.client.call(put).await.map(drop)
     }
 
-    async fn put_segment(
+    pub(super) async fn put_segment(
         &self,
         name: &str,
         data: PutPayload,
@@ -102,7 +73,7 @@ impl SwiftStore {
     }
 
     /// Makes the object of the segments, and removes those of the object that it replaces.
-    async fn finish(
+    pub(super) async fn finish(
         &self,
         path: &Path,
         id: &str,
@@ -185,7 +156,7 @@ impl SwiftStore {
     }
 
     /// Removes what an upload has stored.
-    async fn discard(&self, path: &Path, id: &str) -> Result<()> {
+    pub(super) async fn discard(&self, path: &Path, id: &str) -> Result<()> {
         let failed = |failed| error(SWIFT, path.as_ref(), failed);
         let delete = DeleteMany::prefix(self.segments(), self.below(path, id));
         let deleted = self.client.run(delete).send().await.map_err(failed)?;
@@ -296,98 +267,6 @@ impl SwiftStore {
         }
         Ok(PaginatedListResult { result: list_result(prefixes, objects), page_token })
     }
-}
-
-/// An upload whose parts the caller sends. Dropped before its end, its segments are removed.
-#[derive(Debug)]
-struct SwiftMultipartUpload {
-    store: SwiftStore,
-    location: Path,
-    id: String,
-    properties: swift::Properties,
-    /// The segments that are stored, by their numbers; `None` for an empty part.
-    parts: Arc<Mutex<BTreeMap<usize, Option<ObjectSegment>>>>,
-    places: Places,
-    /// How many parts were begun.
-    begun: usize,
-    state: State,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Open,
-    /// The manifest was sent, and nothing proves whether it is stored: it may name the segments.
-    Unknown,
-    Ended,
-}
-
-#[async_trait]
-impl MultipartUpload for SwiftMultipartUpload {
-    fn put_part(&mut self, data: PutPayload) -> Part {
-        let number = self.begun;
-        self.begun += 1;
-        let (store, location) = (self.store.clone(), self.location.clone());
-        let name = format!("{}{:08}", store.below(&location, &self.id), number + 1);
-        let parts = Arc::clone(&self.parts);
-        self.places.send(async move {
-            let stored = store.put_segment(&name, data).await;
-            let stored = stored.map_err(|failed| error(SWIFT, location.as_ref(), failed))?;
-            parts.lock().unwrap_or_else(PoisonError::into_inner).insert(number, stored);
-            Ok(())
-        })
-    }
-
-    async fn complete(&mut self) -> Result<PutResult> {
-        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if parts.len() != self.begun {
-            let (path, begun, stored) = (&self.location, self.begun, parts.len());
-            let what = format!(
-                "of the {begun} parts of {path}, {stored} are stored: a part failed, or its \
-                 future was dropped"
-            );
-            return Err(generic(SWIFT, what));
-        }
-        let segments = parts.into_values().flatten().collect();
-        // Until the response is read, a caller that drops this future must not cause their removal.
-        self.state = State::Unknown;
-        let done =
-            self.store.finish(&self.location, &self.id, self.properties.clone(), segments).await;
-        self.state = match &done {
-            Ok(_) => State::Ended,
-            Err(error) if is_unknown(error) => State::Unknown,
-            Err(_) => State::Open,
-        };
-        done
-    }
-
-    async fn abort(&mut self) -> Result<()> {
-        if self.state == State::Unknown {
-            let path = &self.location;
-            let what =
-                format!("whether {path} was stored is not known: its segments are not removed");
-            return Err(generic(SWIFT, what));
-        }
-        self.store.discard(&self.location, &self.id).await?;
-        self.state = State::Ended;
-        Ok(())
-    }
-}
-
-impl Drop for SwiftMultipartUpload {
-    fn drop(&mut self) {
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        if self.state != State::Open || self.begun == 0 {
-            return;
-        }
-        let (store, location, id) = (self.store.clone(), self.location.clone(), self.id.clone());
-        runtime.spawn(async move { store.discard(&location, &id).await });
-    }
-}
-
-/// Whether nothing proves that the write was applied, or that it was not.
-fn is_unknown(error: &super::object_store::Error) -> bool {
-    let ours = std::error::Error::source(error).and_then(|source| source.downcast_ref::<Error>());
-    ours.is_some_and(Error::outcome_unknown)
 }
 
 /// The name of the object with the properties of an upload by its ID.
