@@ -61,6 +61,17 @@ where
     K: AsRef<str>,
     V: Into<String>,
 {
+    let (store, path) = open_place(url, options)?;
+    Ok((store, Path::from_url_path(path)?))
+}
+
+/// Opens a store, and returns it with the path as it is in the URL.
+fn open_place<I, K, V>(url: &Url, options: I) -> Result<(Box<dyn ObjectStore>, String)>
+where
+    I: IntoIterator<Item = (K, V)>,
+    K: AsRef<str>,
+    V: Into<String>,
+{
     let options = options.into_iter();
     let options = options.map(|(name, value)| (name.as_ref().to_ascii_lowercase(), value.into()));
     let opened = open(url, &options.collect()).map_err(|error| generic("URL", error))?;
@@ -71,7 +82,7 @@ where
             (Box::new(SwiftStore::new(client, place.bucket.clone())), place)
         }
     };
-    Ok((store, Path::from_url_path(&place.path)?))
+    Ok((store, place.path))
 }
 
 /// Opens the store that a URL names, with the options of the process's environment: see
@@ -145,9 +156,11 @@ impl Registry {
             return Ok((store, rest(url, depth)?));
         }
         let options = self.options.iter().map(|(name, value)| (name, value));
-        let (store, path) = parse_url_opts(url, options)?;
+        let (store, path) = open_place(url, options)?;
         let (server, mut segments) = place(url);
-        let depth = segments.len().saturating_sub(path.parts().count());
+        // Not those of the path, in which a slash may be escaped.
+        let below = path.split('/').filter(|segment| !segment.is_empty());
+        let depth = segments.len().saturating_sub(below.count());
         segments.truncate(depth);
         let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
         // Another thread may have opened it meanwhile.

@@ -4,12 +4,13 @@ use apus_async::{ByteRange, Conditions, ETag, Reader, Timestamp};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::stream::{BoxStream, StreamExt};
+use http::StatusCode;
 
 use super::errors::{error, generic};
 use super::get_result;
 use super::object_store::path::Path;
 use super::object_store::{
-    Attributes, GetOptions, GetRange, GetResult, GetResultPayload, ObjectMeta, Result,
+    Attributes, Error, GetOptions, GetRange, GetResult, GetResultPayload, ObjectMeta, Result,
 };
 
 /// A range of at most this many bytes is collected in memory by one request in the caller's task.
@@ -91,6 +92,31 @@ pub(super) fn byte_range(
         GetRange::Offset(start) => ByteRange::From(*start),
         GetRange::Suffix(length) => ByteRange::Last(*length),
     }))
+}
+
+/// Whether no bytes are read: a HEAD is sent.
+pub(super) fn is_look(options: &GetOptions) -> bool {
+    options.head || options.range == Some(GetRange::Suffix(0))
+}
+
+/// Returns the result of a read that was refused. Of an object without bytes, the last bytes are
+/// none, to which HTTP responds with 416 (RFC 9110, section 14.1.2).
+pub(super) async fn empty(
+    range: Option<&GetRange>,
+    refused: Error,
+    look: impl AsyncFnOnce() -> Result<GetResult>,
+) -> Result<GetResult> {
+    let ours = std::error::Error::source(&refused);
+    let ours = ours.and_then(|source| source.downcast_ref::<apus_async::Error>());
+    let status = ours.and_then(apus_async::Error::status);
+    let is_suffix = matches!(range, Some(GetRange::Suffix(_)));
+    if !is_suffix || status != Some(StatusCode::RANGE_NOT_SATISFIABLE) {
+        return Err(refused);
+    }
+    match look().await {
+        Ok(found) if found.meta.size == 0 => Ok(found),
+        _ => Err(refused),
+    }
 }
 
 /// Returns the length of a range that is collected in memory.

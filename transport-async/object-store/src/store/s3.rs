@@ -16,7 +16,8 @@ use super::errors::{self, generic, not_supported};
 use super::object_store::path::Path;
 use super::object_store::{
     CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
+    Result,
 };
 use super::read::{self, Head};
 use super::{attributes, list, list_result, put_result, write};
@@ -234,25 +235,37 @@ impl ObjectStore for S3Store {
         get.range = read::byte_range(S3, range)?;
         get.conditions = read::conditions(&options);
         get.version_id.clone_from(&options.version);
-        if options.head {
-            let look = HeadObject {
-                conditions: get.conditions,
-                version_id: get.version_id,
-                ..HeadObject::new(get.bucket, get.key)
-            };
-            let found = self.client.call(look).await.map_err(failed)?;
-            return head(&found).result(S3, location, range, |_| Ok(read::nothing()));
+        let look = HeadObject {
+            conditions: get.conditions.clone(),
+            version_id: get.version_id.clone(),
+            ..HeadObject::new(&*self.bucket, &*get.key)
+        };
+        let look = async || {
+            let found = self.client.call(look.clone()).await.map_err(failed)?;
+            head(&found).result(S3, location, range, |_| Ok(read::nothing()))
+        };
+        if read::is_look(&options) {
+            return look().await;
         }
-        if let Some(length) = read::collected(range) {
+        let refused = if let Some(length) = read::collected(range) {
             get.collect_limit = Some(length);
-            let got = self.client.call(get).await.map_err(failed)?;
-            let body = got.body;
-            let ready = |range: &_| read::ready(S3, location, body, range);
-            return head(&got.head).result(S3, location, range, ready);
-        }
-        let (found, reader) = self.client.run(Download::from(get)).open().await.map_err(failed)?;
-        let stream = |_: &_| Ok(read::stream(S3, location, reader));
-        head(&found).result(S3, location, range, stream)
+            match self.client.call(get).await {
+                Ok(got) => {
+                    let ready = |range: &_| read::ready(S3, location, got.body, range);
+                    return head(&got.head).result(S3, location, range, ready);
+                }
+                Err(error) => error,
+            }
+        } else {
+            match self.client.run(Download::from(get)).open().await {
+                Ok((found, reader)) => {
+                    let stream = |_: &_| Ok(read::stream(S3, location, reader));
+                    return head(&found).result(S3, location, range, stream);
+                }
+                Err(error) => error,
+            }
+        };
+        read::empty(range, failed(refused), look).await
     }
 
     fn delete_stream(
@@ -294,6 +307,9 @@ impl ObjectStore for S3Store {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        if from == to {
+            return write::copy_to_itself(self, to, options.mode).await;
+        }
         let source = CopySource::new(&*self.bucket, self.key(from));
         let copy = CopyObject::new(&*self.bucket, self.key(to), source);
         let copy = ServerCopy::from(copy);
@@ -306,6 +322,10 @@ impl ObjectStore for S3Store {
             let path = if error.is_not_found() { from } else { to };
             failed(S3, path.as_ref(), error)
         })
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        write::rename(self, from, to, options).await
     }
 }
 

@@ -154,7 +154,7 @@ impl MultipartUpload for S3MultipartUpload {
         self.begun += 1;
         let (client, upload, path) =
             (self.client.clone(), s3::MultipartUpload::clone(&self.started), self.path.clone());
-        self.places.send(async move {
+        self.places.send(S3, async move {
             let part = client.run(upload.part(number?)).body(write::source(data));
             part.send().await.map(drop).map_err(|failed| error(S3, &path, failed))
         })
@@ -175,13 +175,21 @@ impl MultipartUpload for S3MultipartUpload {
         }
         let done = self.client.run(self.started.complete()).send().await;
         let done = done.map_err(|failed| error(S3, &self.path, failed))?;
+        self.places.end();
         let tag = tag_of(&self.client, &self.bucket, &self.key, &done.stored.etag).await;
         Ok(put_result(tag, done.stored.version_id))
     }
 
     async fn abort(&mut self) -> Result<()> {
+        self.places.end();
         let aborted = self.client.run(self.started.abort()).send().await;
         aborted.map_err(|failed| error(S3, &self.path, failed))
+    }
+}
+
+impl Drop for S3MultipartUpload {
+    fn drop(&mut self) {
+        self.places.end();
     }
 }
 

@@ -16,7 +16,7 @@ use super::object_store::path::Path;
 use super::object_store::{
     Attributes, CopyMode, CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload,
     ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
-    Result, TagSet,
+    RenameOptions, Result, TagSet,
 };
 use super::read::{self, Head};
 use super::{attributes, list, list_result, put_result, write};
@@ -306,24 +306,36 @@ impl ObjectStore for SwiftStore {
         let mut get = GetObject::new(&*self.container, self.key(location));
         get.range = read::byte_range(SWIFT, range)?;
         get.conditions = read::conditions(&options);
-        if options.head {
-            let look = HeadObject {
-                conditions: get.conditions,
-                ..HeadObject::new(get.container, get.object)
-            };
-            let found = self.client.call(look).await.map_err(failed)?;
-            return head(&found).result(SWIFT, location, range, |_| Ok(read::nothing()));
+        let look = HeadObject {
+            conditions: get.conditions.clone(),
+            ..HeadObject::new(&*self.container, &*get.object)
+        };
+        let look = async || {
+            let found = self.client.call(look.clone()).await.map_err(failed)?;
+            head(&found).result(SWIFT, location, range, |_| Ok(read::nothing()))
+        };
+        if read::is_look(&options) {
+            return look().await;
         }
-        if let Some(length) = read::collected(range) {
+        let refused = if let Some(length) = read::collected(range) {
             get.collect_limit = Some(length);
-            let got = self.client.call(get).await.map_err(failed)?;
-            let body = got.body;
-            let ready = |range: &_| read::ready(SWIFT, location, body, range);
-            return head(&got.head).result(SWIFT, location, range, ready);
-        }
-        let (found, reader) = self.client.run(Download::from(get)).open().await.map_err(failed)?;
-        let stream = |_: &_| Ok(read::stream(SWIFT, location, reader));
-        head(&found).result(SWIFT, location, range, stream)
+            match self.client.call(get).await {
+                Ok(got) => {
+                    let ready = |range: &_| read::ready(SWIFT, location, got.body, range);
+                    return head(&got.head).result(SWIFT, location, range, ready);
+                }
+                Err(error) => error,
+            }
+        } else {
+            match self.client.run(Download::from(get)).open().await {
+                Ok((found, reader)) => {
+                    let stream = |_: &_| Ok(read::stream(SWIFT, location, reader));
+                    return head(&found).result(SWIFT, location, range, stream);
+                }
+                Err(error) => error,
+            }
+        };
+        read::empty(range, failed(refused), look).await
     }
 
     fn delete_stream(
@@ -367,6 +379,9 @@ impl ObjectStore for SwiftStore {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        if from == to {
+            return write::copy_to_itself(self, to, options.mode).await;
+        }
         if options.mode == CopyMode::Create {
             return self.copy_if_absent(from, to).await;
         }
@@ -377,6 +392,10 @@ impl ObjectStore for SwiftStore {
         self.client.call(copy).await.map_err(failed)?;
         self.remove(replaced).await;
         Ok(())
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        write::rename(self, from, to, options).await
     }
 }
 

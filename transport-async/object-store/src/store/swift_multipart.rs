@@ -34,7 +34,7 @@ impl SwiftStore {
         format!("{:016x}{:016x}", now.as_nanos() as u64, self.client.seed())
     }
 
-    fn segments(&self) -> String {
+    pub(super) fn segments(&self) -> String {
         format!("{}_segments", self.container)
     }
 
@@ -85,7 +85,9 @@ impl SwiftStore {
             return self.upload(path, Source::bytes(bytes::Bytes::new()), properties, false).await;
         }
         let key = self.key(path);
-        let replaced = self.segments_of(&key).await.map_err(failed)?;
+        let mut replaced = self.segments_of(&key).await.map_err(failed)?;
+        // Where this completion is a repetition, the object may have been made by the one before.
+        replaced.retain(|segment| !self.is_own(path, id, segment));
         let segments = self.nested(path, id, segments).await.map_err(failed)?;
         let segments = segments.into_iter().map(Segment::Object).collect();
         let mut put = PutSlo::new(&*self.container, &key, segments);
@@ -226,7 +228,18 @@ impl SwiftStore {
         Ok(done)
     }
 
+    /// Whether a segment is one of this upload.
+    fn is_own(&self, path: &Path, id: &str, (container, name): &Name) -> bool {
+        *container == self.segments() && name.starts_with(&self.below(path, id))
+    }
+
     pub(in super::super) async fn abort(&self, path: &Path, id: &MultipartId) -> Result<()> {
+        let failed = |failed| error(SWIFT, path.as_ref(), failed);
+        let named = self.segments_of(&self.key(path)).await.map_err(failed)?;
+        if named.iter().any(|segment| self.is_own(path, id, segment)) {
+            let source = "the upload is complete: the object has its segments".into();
+            return Err(super::object_store::Error::NotFound { path: path.to_string(), source });
+        }
         self.discard(path, id).await
     }
 
