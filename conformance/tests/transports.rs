@@ -5,14 +5,13 @@ use std::fs;
 use std::path::Path;
 
 /// Methods that one transport has alone, and why.
-const ALONE: [(&str, &str, &str, &str); 7] = [
+const ALONE: [(&str, &str, &str, &str); 6] = [
     ("async", "Source", "chunks", "a stream of pieces is a type of async programs"),
     ("async", "Source", "http_body", "an `http_body::Body` is polled"),
     ("async", "Items", "next", "`Iterator::next` in the blocking transport"),
     ("async", "PageStream", "next", "`Iterator::next` in the blocking transport"),
     ("async", "PageStream", "try_collect", "`PageIter` in the blocking transport"),
     ("blocking", "PageIter", "try_collect", "`PageStream` in the async transport"),
-    ("blocking", "CancelToken", "child", "a run takes one token; an async one takes several"),
 ];
 
 /// The public methods of each type of a transport, as its sources declare them.
@@ -93,4 +92,51 @@ fn both_have_the_same_defaults() {
         assert_eq!(config["in_memory_part_limit"], "67108864");
     }
     assert_eq!(blocking, hyper);
+}
+
+/// The code of a crate's examples and of its doc comments.
+fn shown(transport: &str) -> String {
+    let at = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../transport-{transport}"));
+    let mut code = String::new();
+    for file in fs::read_dir(at.join("examples")).unwrap() {
+        code += &fs::read_to_string(file.unwrap().path()).unwrap();
+    }
+    for file in fs::read_dir(at.join("src")).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        let mut inside = false;
+        for line in text.lines() {
+            let line = line.trim_start();
+            match line.strip_prefix("///").or_else(|| line.strip_prefix("//!")) {
+                Some(line) if line.trim_start().starts_with("```") => inside = !inside,
+                Some(line) if inside => code = code + line + "\n",
+                Some(_) => {}
+                None => inside = false,
+            }
+        }
+    }
+    code
+}
+
+/// Whether a text has a word after one of these characters.
+fn has_word(text: &str, word: &str, after: &[char]) -> bool {
+    text.match_indices(word).any(|(at, _)| {
+        let next = text[at + word.len()..].chars().next();
+        text[..at].ends_with(after) && !next.is_some_and(|c| c.is_alphanumeric() || c == '_')
+    })
+}
+
+#[test]
+fn every_public_method_and_type_is_shown_in_an_example() {
+    for transport in ["blocking", "async"] {
+        let code = shown(transport);
+        let unshown = methods(transport)
+            .into_iter()
+            .flat_map(|(of, names)| names.into_iter().map(move |name| format!("{of}::{name}")))
+            .filter(|path| {
+                let (_, name) = path.split_once("::").unwrap();
+                !has_word(&code, name, &['.', ':'])
+            })
+            .collect::<Vec<_>>();
+        assert!(unshown.is_empty(), "{transport}: no example has {unshown:?}");
+    }
 }

@@ -15,7 +15,13 @@ use apus_core::waiters::{Position, Waiters};
 /// cleans up on the server as its machine requires, and ends with an error that [is
 /// cancelled](apus_core::Error::is_cancelled).
 #[derive(Clone, Default)]
-pub struct CancelToken(Arc<Mutex<Request>>);
+pub struct CancelToken(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    request: Mutex<Request>,
+    parent: Option<CancelToken>,
+}
 
 #[derive(Default)]
 struct Request {
@@ -29,6 +35,13 @@ impl CancelToken {
         Self::default()
     }
 
+    /// Returns a token that is cancelled with this one. Cancelling the child does not cancel this
+    /// one.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self(Arc::new(State { parent: Some(self.clone()), ..State::default() }))
+    }
+
     /// Stops the runs, and leaves nothing on the server.
     pub fn cancel(&self) {
         self.cancel_with(OnFailure::Abort);
@@ -36,9 +49,28 @@ impl CancelToken {
 
     /// Stops the runs, and leaves on the server what `leave` says. Of several calls the first
     /// counts.
+    ///
+    /// ```no_run
+    /// # use apus_async::{Client, s3};
+    /// use std::fs::File;
+    ///
+    /// use apus_async::s3::Upload;
+    /// use apus_async::{CancelToken, OnFailure};
+    ///
+    /// # async fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let all = CancelToken::new();
+    /// for name in ["a.img", "b.img"] {
+    ///     let run = client.run(Upload::new("bucket", name)).body(File::open(name)?);
+    ///     run.cancel_on(all.child()).send().await?;
+    /// }
+    /// // Elsewhere, when the program ends: what was sent stays there, to be resumed.
+    /// all.cancel_with(OnFailure::Keep);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn cancel_with(&self, on_failure: OnFailure) {
         let waiting = {
-            let mut request = lock(&self.0);
+            let mut request = lock(&self.0.request);
             request.on_failure.get_or_insert(on_failure);
             request.waiting.drain()
         };
@@ -52,18 +84,20 @@ impl CancelToken {
 
     /// Returns what to leave on the server, if the token was cancelled.
     pub(crate) fn on_failure(&self) -> Option<OnFailure> {
-        lock(&self.0).on_failure
+        let own = lock(&self.0.request).on_failure;
+        own.or_else(|| self.0.parent.as_ref()?.on_failure())
     }
 
     /// Returns how many listeners wait.
     #[cfg(test)]
     pub(crate) fn listening(&self) -> usize {
-        lock(&self.0).waiting.len()
+        lock(&self.0.request).waiting.len()
     }
 
     /// Returns a listener, which waits until the token is cancelled.
     pub(crate) fn listen(&self) -> Listener {
-        Listener { token: self.clone(), place: None }
+        let parent = self.0.parent.as_ref().map(|parent| Box::new(parent.listen()));
+        Listener { token: self.clone(), place: None, parent }
     }
 }
 
@@ -71,11 +105,12 @@ impl CancelToken {
 pub(crate) struct Listener {
     token: CancelToken,
     place: Option<Position>,
+    parent: Option<Box<Listener>>,
 }
 
 impl Listener {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<OnFailure> {
-        let mut request = lock(&self.token.0);
+        let mut request = lock(&self.token.0.request);
         if let Some(on_failure) = request.on_failure {
             return Poll::Ready(on_failure);
         }
@@ -83,7 +118,11 @@ impl Listener {
         if !waits {
             self.place = Some(request.waiting.join(cx.waker()));
         }
-        Poll::Pending
+        drop(request);
+        match &mut self.parent {
+            Some(parent) => parent.poll(cx),
+            None => Poll::Pending,
+        }
     }
 
     /// Ready when one of the tokens was cancelled.
@@ -99,7 +138,7 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         if let Some(place) = self.place {
-            lock(&self.token.0).waiting.leave(place);
+            lock(&self.token.0.request).waiting.leave(place);
         }
     }
 }
@@ -190,6 +229,23 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+
+    #[test]
+    fn a_child_goes_with_its_parent_and_not_the_other_way() {
+        let parent = CancelToken::new();
+        let (one, other) = (parent.child(), parent.child());
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut listener = other.listen();
+        one.cancel_with(OnFailure::Keep);
+        assert_eq!(one.listen().poll(&mut cx), Poll::Ready(OnFailure::Keep));
+        assert!(one.is_cancelled() && !parent.is_cancelled() && !other.is_cancelled());
+        assert_eq!((listener.poll(&mut cx), parent.listening()), (Poll::Pending, 1));
+        parent.cancel();
+        assert_eq!(listener.poll(&mut cx), Poll::Ready(OnFailure::Abort));
+        assert!(other.is_cancelled() && other.on_failure() == Some(OnFailure::Abort));
+        drop(listener);
+        assert_eq!((parent.listening(), other.listening()), (0, 0));
+    }
 
     #[test]
     fn the_first_cancellation_counts() {

@@ -72,6 +72,17 @@ impl Transport {
 
     /// Performs one exchange, without retries and with its own limits only. Must run in a tokio
     /// runtime with I/O and time enabled, as must every other async function of this crate.
+    ///
+    /// ```no_run
+    /// use apus_async::apus_core::http::{Completion, Exchange};
+    /// use apus_async::{Sink, Source, Transport};
+    ///
+    /// # #[allow(dead_code)]
+    /// /// Performs an exchange that a machine asked for.
+    /// async fn perform(transport: &Transport, exchange: Exchange) -> Completion {
+    ///     transport.perform(exchange, &Source::none(), &Sink::none()).await
+    /// }
+    /// ```
     pub async fn perform(&self, exchange: Exchange, source: &Source, sink: &Sink) -> Completion {
         let workers = match source.begin(exchange.draft().needs().memory()).await {
             Ok(workers) => workers,
@@ -147,6 +158,18 @@ impl<S: Service> Client<S> {
     /// Returns a client of this cloud in the `clouds.yaml` that openstacksdk would read, through
     /// the proxies that the environment names.
     ///
+    /// ```no_run
+    /// # #[cfg(feature = "clouds")]
+    /// # fn main() -> Result<(), apus_async::Error> {
+    /// use apus_async::{Client, swift};
+    ///
+    /// let client: Client<swift::Service> = Client::from_cloud("devstack")?;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "clouds"))]
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     ///
     /// There is no such file or cloud, or it is invalid.
@@ -159,6 +182,22 @@ impl<S: Service> Client<S> {
     }
 
     /// Returns a client of `service` that uses this transport and authenticator.
+    ///
+    /// ```no_run
+    /// use apus_async::{Client, Keys, Transport, TransportConfig, s3};
+    ///
+    /// # fn main() -> Result<(), apus_async::Error> {
+    /// // Both clients share one pool of connections:
+    /// let transport = Transport::new(TransportConfig::new())?;
+    /// let near = s3::Service::aws("eu-central-1")?;
+    /// let near = Client::with_transport(transport, near, Keys::new("ACCESS_KEY", "SECRET_KEY"));
+    /// let far = s3::Service::aws("us-east-1")?;
+    /// let far = Client::builder(far, Keys::new("ACCESS_KEY", "SECRET_KEY"))
+    ///     .transport(near.transport().clone())
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_transport(transport: Transport, service: S, auth: impl Into<Auth>) -> Self {
         Self {
             transport,
@@ -172,6 +211,18 @@ impl<S: Service> Client<S> {
     }
 
     /// Adds another authenticator, with the next number; the first one added has number 1.
+    ///
+    /// ```no_run
+    /// # use apus_async::{Client, s3};
+    /// use apus_async::Keys;
+    /// use apus_async::s3::Download;
+    ///
+    /// # async fn example(client: Client<s3::Service>) -> Result<(), apus_async::Error> {
+    /// let client = client.add_auth(Keys::new("READER", "SECRET_KEY"));
+    /// client.run(Download::new("bucket", "key").with_auth(1)).to_path("copy.img")?.send().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn add_auth(mut self, auth: impl Into<Auth>) -> Self {
         self.auths = self.auths.iter().cloned().chain([auth.into()]).collect();
@@ -204,6 +255,21 @@ impl<S: Service> Client<S> {
     }
 
     /// Returns another seed for the jitter of a machine's delays.
+    ///
+    /// ```no_run
+    /// # use apus_async::{Client, s3};
+    /// use std::sync::Arc;
+    ///
+    /// use apus_async::apus_core::machine::Call;
+    /// use apus_async::s3::HeadBucket;
+    ///
+    /// # async fn example(client: Client<s3::Service>) -> Result<(), apus_async::Error> {
+    /// // A machine made by hand, which `run` takes in place of a task:
+    /// let call = Call::new(HeadBucket::new("bucket"), Arc::clone(client.service()), client.seed());
+    /// client.run(call).send().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn seed(&self) -> u64 {
         self.seeds.fetch_add(SEED_STEP, Ordering::Relaxed)
     }
@@ -218,6 +284,22 @@ impl<S: Service> Client<S> {
     }
 
     /// Calls an operation whose body is a range of `source`.
+    ///
+    /// ```no_run
+    /// # use apus_async::{Client, s3};
+    /// use std::fs::File;
+    ///
+    /// use apus_async::s3::PutObject;
+    /// use apus_async::{Body, Source};
+    ///
+    /// # async fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let source = Source::file(File::open("disk.img")?);
+    /// let length = source.length()?.ok_or("it has no length")?;
+    /// let body = Body::Source { range: 0..length, rewindable: source.is_rewindable() };
+    /// client.call_from(PutObject::from_body("bucket", "key", body), source).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -46,6 +46,23 @@ impl<T> Reader<T> {
 
     /// Reads and drops the remaining bytes, and returns the machine's output.
     ///
+    /// ```no_run
+    /// # use apus_async::{Client, s3};
+    /// use tokio::io::AsyncReadExt;
+    ///
+    /// use apus_async::s3::Download;
+    ///
+    /// # async fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let (head, mut reader) = client.run(Download::new("bucket", "disk.img")).open().await?;
+    /// let mut first = [0; 512];
+    /// reader.read_exact(&mut first).await?;
+    /// println!("{:?} bytes, the first is {}", head.size, first[0]);
+    /// // Only the output tells that all bytes arrived and were validated:
+    /// println!("{}", reader.finish().await?.validation);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The machine's error, unless it was returned by a read before: then an error that says so.

@@ -58,6 +58,17 @@ enum Kind {
 
 impl Sink {
     /// No sink: a request or machine that needs one is refused.
+    ///
+    /// ```no_run
+    /// # use apus_async::{Client, s3};
+    /// use apus_async::Sink;
+    /// use apus_async::s3::Download;
+    ///
+    /// # async fn example(client: Client<s3::Service>) {
+    /// let refused = client.run(Download::new("bucket", "key")).write_to(Sink::none()).send().await;
+    /// assert!(refused.is_err());
+    /// # }
+    /// ```
     pub fn none() -> Self {
         Self::default()
     }
@@ -120,6 +131,21 @@ impl Sink {
 
     /// Returns what the caller should report about the file of a [`path`](Self::path): other names
     /// of it that keep the old content, an owner that could not be kept. Nothing for other sinks.
+    ///
+    /// ```no_run
+    /// # use apus_async::{Client, s3};
+    /// use apus_async::Sink;
+    /// use apus_async::s3::Download;
+    ///
+    /// # async fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let sink = Sink::path("copy.img")?;
+    /// client.run(Download::new("bucket", "key")).write_to(sink.clone()).send().await?;
+    /// for remark in sink.remarks() {
+    ///     eprintln!("copy.img: {remark}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn remarks(&self) -> Vec<String> {
         let remarks = self.output.as_ref().map(|output| output.remarks()).unwrap_or_default();
         remarks.iter().map(ToString::to_string).collect()

@@ -63,6 +63,17 @@ enum Kind {
 impl Source {
     /// No source: a request or machine that needs one is refused. An empty source is
     /// [`bytes`](Self::bytes) of nothing.
+    ///
+    /// ```no_run
+    /// # use apus_async::{Client, s3};
+    /// use apus_async::Source;
+    /// use apus_async::s3::Upload;
+    ///
+    /// # async fn example(client: Client<s3::Service>) {
+    /// let refused = client.run(Upload::new("bucket", "key")).body(Source::none()).send().await;
+    /// assert!(refused.is_err());
+    /// # }
+    /// ```
     pub fn none() -> Self {
         Self::default()
     }
@@ -105,6 +116,15 @@ impl Source {
 
     /// A source of a stream of pieces, which is read to its end: the payload of a request to a web
     /// service. An error of the stream is the source's error.
+    ///
+    /// ```
+    /// use apus_async::{Bytes, Source};
+    /// use futures_core::Stream;
+    ///
+    /// fn source(payload: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static) -> Source {
+    ///     Source::chunks(payload)
+    /// }
+    /// ```
     pub fn chunks<S, E>(stream: S) -> Self
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
@@ -142,6 +162,14 @@ impl Source {
 
     /// Returns the length in bytes; `None` if it is unknown.
     ///
+    /// ```
+    /// use apus_async::Source;
+    ///
+    /// assert_eq!(Source::bytes("hello").length()?, Some(5));
+    /// assert_eq!(Source::stream(tokio::io::empty()).length()?, None);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// The file's length can't be determined.
@@ -157,6 +185,13 @@ impl Source {
     }
 
     /// Returns whether a range can be read again.
+    ///
+    /// ```
+    /// use apus_async::Source;
+    ///
+    /// assert!(Source::bytes("hello").is_rewindable());
+    /// assert!(!Source::stream(tokio::io::empty()).is_rewindable());
+    /// ```
     pub fn is_rewindable(&self) -> bool {
         !matches!(self.kind, Kind::Pipe(_))
     }

@@ -69,6 +69,19 @@ impl<S: Service> ClientBuilder<S> {
     }
 
     /// Adds another authenticator, with the next number; the first one has number 0.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), apus_blocking::Error> {
+    /// use apus_blocking::s3::{Download, Service};
+    /// use apus_blocking::{Client, Keys};
+    ///
+    /// let client = Client::builder(Service::aws("eu-central-1")?, Keys::new("WRITER", "SECRET_KEY"))
+    ///     .auth(Keys::new("READER", "SECRET_KEY"))
+    ///     .build()?;
+    /// let read = client.run(Download::new("bucket", "key").with_auth(1));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn auth(mut self, auth: impl Into<Auth>) -> Self {
         self.auths.push(auth.into());
         self
@@ -101,6 +114,29 @@ impl<S: Service> ClientBuilder<S> {
     }
 
     /// Adds an observer of all requests.
+    ///
+    /// ```no_run
+    /// use std::sync::Arc;
+    ///
+    /// use apus_blocking::{Client, Event, Keys, Now, Observer, RateLimits, s3};
+    ///
+    /// struct Print;
+    ///
+    /// impl Observer for Print {
+    ///     fn event(&self, _: Now, event: &Event<'_>) {
+    ///         println!("{event:?}");
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), apus_blocking::Error> {
+    /// let service = s3::Service::aws("eu-central-1")?;
+    /// let client = Client::builder(service, Keys::new("ACCESS_KEY", "SECRET_KEY"))
+    ///     .rate_limits(RateLimits::new(16))
+    ///     .observer(Arc::new(Print))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observers.push(observer);
         self

@@ -49,6 +49,25 @@ impl CancelToken {
 
     /// Stops the runs, and leaves on the server what `leave` says. Of several calls the first
     /// counts.
+    ///
+    /// ```no_run
+    /// # use apus_blocking::{Client, s3};
+    /// use std::fs::File;
+    ///
+    /// use apus_blocking::s3::Upload;
+    /// use apus_blocking::{CancelToken, OnFailure};
+    ///
+    /// # fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let all = CancelToken::new();
+    /// for name in ["a.img", "b.img"] {
+    ///     let run = client.run(Upload::new("bucket", name)).body(File::open(name)?);
+    ///     run.cancel_on(all.child()).send()?;
+    /// }
+    /// // Elsewhere, when the program ends: what was sent stays there, to be resumed.
+    /// all.cancel_with(OnFailure::Keep);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn cancel_with(&self, on_failure: OnFailure) {
         let mut order = self.lock();
         order.on_failure.get_or_insert(on_failure);

@@ -69,6 +69,18 @@ impl<S: Service> Client<S> {
     /// Returns a client of this cloud in the `clouds.yaml` that openstacksdk would read, through
     /// the proxies that the environment names.
     ///
+    /// ```no_run
+    /// # #[cfg(feature = "clouds")]
+    /// # fn main() -> Result<(), apus_blocking::Error> {
+    /// use apus_blocking::{Client, swift};
+    ///
+    /// let client: Client<swift::Service> = Client::from_cloud("devstack")?;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "clouds"))]
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     ///
     /// There is no such file or cloud, or it is invalid.
@@ -81,6 +93,22 @@ impl<S: Service> Client<S> {
     }
 
     /// Returns a client of `service` that uses this transport and authenticator.
+    ///
+    /// ```no_run
+    /// use apus_blocking::{Client, Keys, Transport, TransportConfig, s3};
+    ///
+    /// # fn main() -> Result<(), apus_blocking::Error> {
+    /// // Both clients share one pool of connections:
+    /// let transport = Transport::new(TransportConfig::new())?;
+    /// let near = s3::Service::aws("eu-central-1")?;
+    /// let near = Client::with_transport(transport, near, Keys::new("ACCESS_KEY", "SECRET_KEY"));
+    /// let far = s3::Service::aws("us-east-1")?;
+    /// let far = Client::builder(far, Keys::new("ACCESS_KEY", "SECRET_KEY"))
+    ///     .transport(near.transport().clone())
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_transport(transport: Transport, service: S, auth: impl Into<Auth>) -> Self {
         let auths = [auth.into()].into();
         let means = RunContext {
@@ -94,6 +122,18 @@ impl<S: Service> Client<S> {
     }
 
     /// Adds another authenticator, with the next number; the first one added has number 1.
+    ///
+    /// ```no_run
+    /// # use apus_blocking::{Client, s3};
+    /// use apus_blocking::Keys;
+    /// use apus_blocking::s3::Download;
+    ///
+    /// # fn example(client: Client<s3::Service>) -> Result<(), apus_blocking::Error> {
+    /// let client = client.add_auth(Keys::new("READER", "SECRET_KEY"));
+    /// client.run(Download::new("bucket", "key").with_auth(1)).to_path("copy.img")?.send()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn add_auth(mut self, auth: impl Into<Auth>) -> Self {
         self.means.auths = self.means.auths.iter().cloned().chain([auth.into()]).collect();
@@ -126,6 +166,21 @@ impl<S: Service> Client<S> {
     }
 
     /// Returns a random seed for the jitter of a machine's delays.
+    ///
+    /// ```no_run
+    /// # use apus_blocking::{Client, s3};
+    /// use std::sync::Arc;
+    ///
+    /// use apus_blocking::apus_core::machine::Call;
+    /// use apus_blocking::s3::HeadBucket;
+    ///
+    /// # fn example(client: Client<s3::Service>) -> Result<(), apus_blocking::Error> {
+    /// // A machine made by hand, which `run` takes in place of a task:
+    /// let call = Call::new(HeadBucket::new("bucket"), Arc::clone(client.service()), client.seed());
+    /// client.run(call).send()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn seed(&self) -> u64 {
         clock::seed()
     }
@@ -140,6 +195,22 @@ impl<S: Service> Client<S> {
     }
 
     /// Calls an operation whose body is a range of `source`.
+    ///
+    /// ```no_run
+    /// # use apus_blocking::{Client, s3};
+    /// use std::fs::File;
+    ///
+    /// use apus_blocking::s3::PutObject;
+    /// use apus_blocking::{Body, Source};
+    ///
+    /// # fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let source = Source::file(File::open("disk.img")?);
+    /// let length = source.length()?.ok_or("it has no length")?;
+    /// let body = Body::Source { range: 0..length, rewindable: source.is_rewindable() };
+    /// client.call_from(PutObject::from_body("bucket", "key", body), source)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

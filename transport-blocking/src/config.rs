@@ -126,6 +126,13 @@ impl TransportConfig {
 
     /// Reads every range of a file that must be hashed first twice, and keeps none in memory.
     /// Default false.
+    ///
+    /// ```
+    /// use apus_blocking::TransportConfig;
+    ///
+    /// // A program that uploads many large parts at once, on a machine with little memory:
+    /// let config = TransportConfig::new().reread(true);
+    /// ```
     #[must_use]
     pub fn reread(mut self, reread: bool) -> Self {
         self.reread = reread;
@@ -149,6 +156,34 @@ impl TransportConfig {
     }
 
     /// Trusts the certificates of this PEM bundle in addition to those trusted already.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "tls")]
+    /// # mod example {
+    /// use std::fs;
+    /// use std::sync::Arc;
+    ///
+    /// use apus_blocking::TransportConfig;
+    ///
+    /// # fn example(
+    /// #     own: Arc<rustls::ClientConfig>,
+    /// #     provider: Arc<rustls::crypto::CryptoProvider>,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// // Mozilla's roots, and a certificate authority of our own:
+    /// let config = TransportConfig::new().add_ca_bundle(&fs::read("ca.pem")?)?;
+    /// // What the operating system trusts (feature `native-roots`):
+    /// # #[cfg(feature = "native-roots")]
+    /// let config = TransportConfig::new().native_roots()?;
+    /// // Another cryptography than ring; or all of rustls's settings:
+    /// let config = TransportConfig::new().crypto_provider(provider);
+    /// let config = TransportConfig::new().rustls(own);
+    /// // A server with a certificate of its own, in a test:
+    /// let config = TransportConfig::new().danger_accept_invalid_certs(true);
+    /// # drop(config);
+    /// # Ok(())
+    /// # }
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -189,6 +224,20 @@ impl TransportConfig {
     /// Applies the TLS settings of a cloud: trusts its certificates and presents its client
     /// certificate. Reads the files that the settings name.
     ///
+    /// ```no_run
+    /// # #[cfg(all(feature = "clouds", feature = "tls"))]
+    /// # mod example {
+    /// use apus_blocking::TransportConfig;
+    /// use apus_blocking::keystone::clouds::CloudTls;
+    ///
+    /// # fn example(of_the_cloud: &CloudTls) -> Result<(), apus_blocking::Error> {
+    /// let config = TransportConfig::new().proxy_from_environment()?.cloud_tls(of_the_cloud)?;
+    /// # drop(config);
+    /// # Ok(())
+    /// # }
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// A file can't be read, or holds no certificate or key.
@@ -199,6 +248,20 @@ impl TransportConfig {
     }
 
     /// Applies the connection options of a backend: reads the certificate files that they name.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "store")]
+    /// # mod example {
+    /// use apus_blocking::TransportConfig;
+    /// use apus_blocking::store::Connection;
+    ///
+    /// # fn example(of_the_backend: &Connection) -> Result<(), apus_blocking::Error> {
+    /// let config = TransportConfig::new().user_agent("images/1.0").connection(of_the_backend)?;
+    /// # drop(config);
+    /// # Ok(())
+    /// # }
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

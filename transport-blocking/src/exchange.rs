@@ -66,6 +66,17 @@ impl Transport {
     /// # Panics
     ///
     /// With the panic of a reader or a writer.
+    ///
+    /// ```no_run
+    /// use apus_blocking::apus_core::http::{Completion, Exchange};
+    /// use apus_blocking::{Sink, Source, Transport};
+    ///
+    /// # #[allow(dead_code)]
+    /// /// Performs an exchange that a machine asked for.
+    /// fn perform(transport: &Transport, exchange: Exchange) -> Completion {
+    ///     transport.perform(exchange, &Source::none(), &Sink::none())
+    /// }
+    /// ```
     pub fn perform(&self, exchange: Exchange, source: &Source<'_>, sink: &Sink<'_>) -> Completion {
         let watch = Watch::default();
         sink.expect(&exchange.draft().incoming);

@@ -312,14 +312,16 @@ pub use self::sink::Sink;
 pub use self::source::Source;
 #[cfg(feature = "store")]
 pub use self::stores::Stores;
+pub use apus_core;
 pub use apus_core::api::s3;
 #[cfg(feature = "swift")]
 pub use apus_core::api::swift;
 pub use apus_core::checksum::{self, Hashers};
 #[cfg(feature = "content-type")]
 pub use apus_core::content_type;
-pub use apus_core::contract::Started;
+pub use apus_core::contract::{OnFailure, Started};
 pub use apus_core::credentials::Credentials;
+pub use apus_core::error::Leftover;
 pub use apus_core::guide;
 pub use apus_core::http::{Body, ByteRange, Conditions, ETag, Timeouts};
 #[cfg(feature = "key-paths")]

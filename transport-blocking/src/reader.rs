@@ -73,6 +73,23 @@ impl<T: Send + 'static> Reader<T> {
 
     /// Reads and drops the remaining bytes, and returns the machine's output.
     ///
+    /// ```no_run
+    /// # use apus_blocking::{Client, s3};
+    /// use std::io::Read;
+    ///
+    /// use apus_blocking::s3::Download;
+    ///
+    /// # fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let (head, mut reader) = client.run(Download::new("bucket", "disk.img")).open()?;
+    /// let mut first = [0; 512];
+    /// reader.read_exact(&mut first)?;
+    /// println!("{:?} bytes, the first is {}", head.size, first[0]);
+    /// // Only the output tells that all bytes arrived and were validated:
+    /// println!("{}", reader.finish()?.validation);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The machine's error.

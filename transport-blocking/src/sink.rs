@@ -45,6 +45,17 @@ enum Kind<'a> {
 
 impl<'a> Sink<'a> {
     /// No sink: a request or machine that needs one is refused.
+    ///
+    /// ```no_run
+    /// # use apus_blocking::{Client, s3};
+    /// use apus_blocking::Sink;
+    /// use apus_blocking::s3::Download;
+    ///
+    /// # fn example(client: Client<s3::Service>) {
+    /// let refused = client.run(Download::new("bucket", "key")).write_to(Sink::none()).send();
+    /// assert!(refused.is_err());
+    /// # }
+    /// ```
     pub fn none() -> Self {
         Self::of(Kind::None)
     }
@@ -115,6 +126,21 @@ impl<'a> Sink<'a> {
 
     /// Returns what the caller should report about the file of a [`path`](Self::path): other names
     /// of it that keep the old content, an owner that could not be kept. Nothing for other sinks.
+    ///
+    /// ```no_run
+    /// # use apus_blocking::{Client, s3};
+    /// use apus_blocking::Sink;
+    /// use apus_blocking::s3::Download;
+    ///
+    /// # fn example(client: Client<s3::Service>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let sink = Sink::path("copy.img")?;
+    /// client.run(Download::new("bucket", "key")).write_to(sink.clone()).send()?;
+    /// for remark in sink.remarks() {
+    ///     eprintln!("copy.img: {remark}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn remarks(&self) -> Vec<String> {
         let remarks = self.output.as_ref().map(|output| output.remarks()).unwrap_or_default();
         remarks.iter().map(ToString::to_string).collect()

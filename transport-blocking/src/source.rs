@@ -69,6 +69,17 @@ pub(crate) struct Ordered<'a> {
 impl<'a> Source<'a> {
     /// No source: a request or machine that needs one is refused. An empty source is
     /// [`bytes`](Self::bytes) of nothing.
+    ///
+    /// ```no_run
+    /// # use apus_blocking::{Client, s3};
+    /// use apus_blocking::Source;
+    /// use apus_blocking::s3::Upload;
+    ///
+    /// # fn example(client: Client<s3::Service>) {
+    /// let refused = client.run(Upload::new("bucket", "key")).body(Source::none()).send();
+    /// assert!(refused.is_err());
+    /// # }
+    /// ```
     pub fn none() -> Self {
         Self::new(Kind::None)
     }
@@ -122,6 +133,14 @@ impl<'a> Source<'a> {
 
     /// Returns the length in bytes; `None` if it is unknown.
     ///
+    /// ```
+    /// use apus_blocking::Source;
+    ///
+    /// assert_eq!(Source::bytes("hello").length()?, Some(5));
+    /// assert_eq!(Source::stream(std::io::empty()).length()?, None);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// The file's length can't be determined.
@@ -137,6 +156,13 @@ impl<'a> Source<'a> {
     }
 
     /// Returns whether a range can be read again.
+    ///
+    /// ```
+    /// use apus_blocking::Source;
+    ///
+    /// assert!(Source::bytes("hello").is_rewindable());
+    /// assert!(!Source::stream(std::io::empty()).is_rewindable());
+    /// ```
     pub fn is_rewindable(&self) -> bool {
         !matches!(*self.kind, Kind::Once { .. })
     }

@@ -53,6 +53,20 @@ impl Stores {
     /// Does what [`new`](Self::new) does, with transports configured like `like`; the options of
     /// each backend take precedence.
     ///
+    /// ```no_run
+    /// # #[cfg(feature = "store")]
+    /// # mod example {
+    /// use apus_blocking::{Stores, TransportConfig, store};
+    ///
+    /// # fn example(backends: store::Stores) -> Result<(), apus_blocking::Error> {
+    /// let like = TransportConfig::new().idle_connections(8);
+    /// let stores = Stores::with_transports(backends, &like)?;
+    /// # drop(stores);
+    /// # Ok(())
+    /// # }
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of [`new`](Self::new).
@@ -63,6 +77,21 @@ impl Stores {
 
     /// Connects the backends of a configuration. Reads all files that it names: files of
     /// references, certificates, and the files of the AWS SDKs where keys come from there.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "store")]
+    /// # mod example {
+    /// use apus_blocking::Stores;
+    /// use apus_blocking::store::config::Configuration;
+    ///
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let text = std::fs::read_to_string("glance-api.conf")?;
+    /// let stores = Stores::from_config(&Configuration::parse([("glance-api.conf", text.as_str())])?)?;
+    /// println!("{:?}", stores.core().ids().collect::<Vec<_>>());
+    /// # Ok(())
+    /// # }
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -106,6 +135,21 @@ impl Stores {
     }
 
     /// Returns the transport of a backend, for requests that this type has no method for.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "store")]
+    /// # mod example {
+    /// use apus_blocking::{Client, Keys, Stores, s3};
+    ///
+    /// # fn example(stores: Stores) -> Result<(), Box<dyn std::error::Error>> {
+    /// let transport = stores.transport("fast").ok_or("there is no such backend")?.clone();
+    /// let service = s3::Service::custom("https://s3.example.com", "us-east-1")?;
+    /// let client = Client::with_transport(transport, service, Keys::new("ACCESS_KEY", "SECRET_KEY"));
+    /// # drop(client);
+    /// # Ok(())
+    /// # }
+    /// # }
+    /// ```
     pub fn transport(&self, backend: &str) -> Option<&Transport> {
         self.backends.transport(backend)
     }
@@ -118,12 +162,43 @@ impl Stores {
 
     /// Returns what would be left on the servers if the process ended now: what the runs that were
     /// cancelled have yet to remove, and what an upload of a stream has begun.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "store")]
+    /// # mod example {
+    /// # use apus_blocking::Stores;
+    /// # fn example(stores: Stores) {
+    /// // The program was told to end at once:
+    /// for leftover in stores.remaining() {
+    ///     eprintln!("left on the server: {leftover}");
+    /// }
+    /// # }
+    /// # }
+    /// ```
     pub fn remaining(&self) -> Vec<Leftover> {
         self.backends.cleanups.remaining()
     }
 
     /// Stores an image in the backend `backend`, or in the default backend. MD5 and
     /// multihash are computed while the source is read.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "store")]
+    /// # mod example {
+    /// use std::fs::File;
+    ///
+    /// use apus_blocking::store::Add;
+    /// use apus_blocking::{Source, Stores};
+    ///
+    /// # fn example(stores: Stores) -> Result<(), Box<dyn std::error::Error>> {
+    /// let file = File::open("debian.qcow2")?;
+    /// let image = Add::new("0e0b3f0c-6f4d-4b0b-9e5f-5f1d2c3b4a59");
+    /// let added = stores.add(Some("fast"), image, file)?;
+    /// println!("{} bytes at {}", added.size, added.url);
+    /// # Ok(())
+    /// # }
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -213,6 +288,24 @@ impl Stores {
     }
 
     /// Sets who may read and write an image in the account of the user who stored it.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "store")]
+    /// # mod example {
+    /// use apus_blocking::Stores;
+    /// use apus_blocking::store::{Acls, StoredImage, TenantContext};
+    ///
+    /// # fn example(
+    /// #     stores: Stores, context: TenantContext
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let stores = stores.for_tenant(context);
+    /// let image = StoredImage::new("swift+https://keystone.example.com/v3/images/0e0b3f0c", None);
+    /// let readers = Acls { read: vec!["a1b2c3".into()], ..Acls::default() };
+    /// stores.set_acls(&image, &readers)?;
+    /// # Ok(())
+    /// # }
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
