@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use self::outcome::{Failed, Looking};
+use self::outcome::{Failed, Looking, Repeat};
 use crate::checksum::Value;
 use crate::contract::{Machine, OnFailure, Operation, Service, Step};
 use crate::error::{Error, ExchangeError, ExchangeErrorKind, Kind};
@@ -237,7 +237,7 @@ impl<O: Operation> Call<O> {
                 let retry_policy = self.service.retry_policy();
                 let next = self.attempts.next(now, retry_policy, RetryDecision::Otherwise, &error);
                 match next.filter(|_| !self.cancelled) {
-                    Some(wait) => self.state = State::Backoff(wait),
+                    Some(wait) => self.repeat_after(now, wait, error),
                     None => self.answered(now, reply, can_resend, whole),
                 }
             }
@@ -295,8 +295,12 @@ impl<O: Operation> Call<O> {
             self.under_way.add(may_follow, false);
             // A sink that refused the body once would refuse it again.
             let repeats = can_resend && self.decision(&error) != RetryDecision::Final;
-            let repeats_unproven = reply.cut.is_some() && O::REPLACES_UNSEEN && repeats;
-            let failed = Failed { error: self.named(error), repeats, repeats_unproven };
+            let repeat = match reply.cut.is_some() && O::REPLACES_UNSEEN {
+                _ if !repeats => Repeat::No,
+                true => Repeat::Anyway,
+                false => Repeat::Proven,
+            };
+            let failed = Failed { error: self.named(error), repeat };
             return self.conclude(now, failed, Vec::new());
         }
         let acted = whole && self.may_have_acted(reply.status(), &error);
@@ -326,17 +330,20 @@ impl<O: Operation> Call<O> {
     fn failed(&mut self, now: Now, error: Error, can_resend: bool, acted: bool) {
         let error = self.named(error);
         let once = acted && self.operation.idempotency() == Idempotency::Once;
-        if acted && !once && self.operation.looks_before_repeating(&self.service) {
-            let repeats = can_resend && self.decision(&error) == RetryDecision::Transient;
-            let failed = Failed { error, repeats, repeats_unproven: false };
-            return self.conclude(now, failed, Vec::new());
-        }
         match self.again(now, &error, can_resend && !once) {
-            Some(wait) => self.state = State::Backoff(wait),
-            None => {
-                let failed = Failed { error, repeats: false, repeats_unproven: false };
-                self.conclude(now, failed, Vec::new());
-            }
+            Some(wait) => self.repeat_after(now, wait, error),
+            None => self.conclude(now, Failed { error, repeat: Repeat::No }, Vec::new()),
+        }
+    }
+
+    /// Retries after the delay. If an attempt may have been applied, and the server may ignore the
+    /// operation's condition, a look decides after the delay whether the operation is sent.
+    fn repeat_after(&mut self, now: Now, wait: Wait, error: Error) {
+        if self.doubtful && self.operation.looks_before_repeating(&self.service) {
+            let repeat = Repeat::Decided(Some(wait));
+            self.conclude(now, Failed { error, repeat }, Vec::new());
+        } else {
+            self.state = State::Backoff(wait);
         }
     }
 
@@ -427,7 +434,7 @@ impl<O: Operation> Machine for Call<O> {
         let error = Error::from(ExchangeError::cancelled()).in_operation(O::NAME);
         let error = error.with_attempts(self.attempts.made());
         if self.persists {
-            let failed = Failed { error, repeats: false, repeats_unproven: false };
+            let failed = Failed { error, repeat: Repeat::No };
             self.conclude(now, failed, Vec::new());
         } else if self.doubtful && self.operation.idempotency() != Idempotency::Read {
             self.unknown(error);

@@ -137,12 +137,21 @@ impl<'a> Evidence<'a> {
         };
         match self.weigh(&head) {
             Proof::Ours => Recovery::Done(head),
-            // The server checks the condition, and another object exists: no attempt can succeed
-            // any more.
-            Proof::Another if if_absent && doubt.error.is_precondition_failed() => Recovery::Never,
-            Proof::Another => Recovery::NotDone,
+            Proof::Another => another(doubt, if_absent),
             Proof::Unknown => Recovery::Unknown,
         }
+    }
+}
+
+/// What follows for a PUT from another object in its place.
+pub(super) fn another<T>(doubt: &Doubt<'_>, if_absent: bool) -> Recovery<T> {
+    match if_absent {
+        // The server checks the condition: no attempt can succeed any more.
+        true if doubt.error.is_precondition_failed() => Recovery::Never,
+        // The server may ignore the condition: the object may have replaced ours, a pending attempt
+        // may replace the object, and so would another attempt.
+        true => Recovery::Unknown,
+        false => Recovery::NotDone,
     }
 }
 

@@ -56,6 +56,11 @@ impl Operation for PutDlo {
         evidence.recover(service, doubt, place, self.if_absent).map(Stored::from)
     }
 
+    /// Ceph's gateway ignores the condition.
+    fn looks_before_repeating(&self, _: &Service) -> bool {
+        self.if_absent
+    }
+
     fn look_at(&self) -> String {
         format!("the manifest of {}/{}", self.container, self.object)
     }

@@ -265,6 +265,13 @@ fn where_the_condition_may_be_ignored_a_look_comes_before_the_repetition() {
     let run = at(&[Answer::new(500), Answer::new(404), Answer::new(200)]);
     run.result.unwrap();
     assert_eq!(run.requests, ["PUT /bucket/key", "HEAD /bucket/key", "PUT /bucket/key"]);
+    // The first attempt may have been applied meanwhile, although the second surely was not.
+    let failed = Answer::error(503, "SlowDown");
+    let run = at(&[lost(), Answer::new(404), failed.clone(), Answer::new(404), Answer::new(200)]);
+    run.result.unwrap();
+    assert_eq!(run.requests[1..4], ["HEAD /bucket/key", "PUT /bucket/key", "HEAD /bucket/key"]);
+    let run = at(&[lost(), Answer::new(404), failed, shown(5, NOTHING)]);
+    unknown(&run.result.unwrap_err(), "bucket/key");
     // Somebody else's, which may have replaced ours: it is left as it is.
     for there in [shown(5, NOTHING), shown(6, HELLO), shown(5, "opaque"), Answer::new(403)] {
         for failed in [lost(), Answer::error(500, "InternalError")] {

@@ -1,6 +1,8 @@
 //! The last request of an upload to Swift, whose response was lost: what proves that the object is
 //! the uploaded one, what proves that it is not, and the error if nothing proves either.
 
+use std::time::Duration;
+
 use apus_core::Error;
 use apus_core::checksum::Algorithm;
 use apus_core::contract::Operation;
@@ -17,8 +19,8 @@ use crate::support::swift::Tokens as SimTokens;
 use crate::support::{Answer, Sim};
 use crate::swift_store::{Fault, Tokens, World, object, pump, service};
 
-/// An upload that must not replace anything, whose PUT is done and not answered, and refused the second
-/// time; the look at the object afterwards meets this fault.
+/// An upload that must not replace anything, whose PUT is done and not answered; the look at the object
+/// before the PUT is repeated meets this fault.
 fn look(length: usize, fault: Option<Fault>) -> (World, Result<SwiftUploaded, Error>) {
     look_after(Fault::AnswerLost, length, fault)
 }
@@ -61,21 +63,28 @@ fn tag_and_length_together_prove_it() {
     }
 }
 
+/// Where the server ignores the condition, another PUT would replace the other object, and the first
+/// one may have been replaced by it.
+#[track_caller]
+fn is_not_repeated(world: &World, error: &Error) {
+    assert_eq!(world.count("PUT c/o"), 1, "{:?}", world.log);
+    assert!(error.outcome_unknown(), "{error}");
+    assert_eq!(error.leftovers().len(), world.store.names("c_segments").len());
+}
+
 #[test]
 fn another_length_is_another_object_whatever_its_tag() {
     for length in [1000, 10_000] {
-        let (_, result) = look(length, Some(Fault::OtherSize));
-        let error = result.unwrap_err();
-        assert!(error.is_precondition_failed() && !error.outcome_unknown(), "{error}");
+        let (world, result) = look(length, Some(Fault::OtherSize));
+        is_not_repeated(&world, &result.unwrap_err());
     }
 }
 
 #[test]
 fn another_tag_is_another_object_whatever_its_length() {
     for length in [1000, 10_000] {
-        let (_, result) = look(length, Some(Fault::OtherTag));
-        let error = result.unwrap_err();
-        assert!(error.is_precondition_failed() && !error.outcome_unknown(), "{error}");
+        let (world, result) = look(length, Some(Fault::OtherTag));
+        is_not_repeated(&world, &result.unwrap_err());
     }
 }
 
@@ -85,7 +94,7 @@ fn where_nothing_proves_it_that_is_said_and_nothing_is_removed() {
         for length in [1000, 10_000] {
             let (world, result) = look(length, Some(fault));
             let error = result.unwrap_err();
-            assert!(error.is_precondition_failed() && error.outcome_unknown(), "{error}");
+            assert!(error.outcome_unknown(), "{error}");
             assert!(error.look_at().unwrap().ends_with("c/o"), "{error}");
             assert_eq!(world.count("DELETE"), 0);
             let segments = world.store.names("c_segments").len();
@@ -125,6 +134,14 @@ fn called<O>(operation: O, looked: Option<Fault>) -> Result<bool, Error>
 where
     O: Operation<Service = Service>,
 {
+    called_at(operation, looked, 2)
+}
+
+/// The same, of an operation that is sent so often.
+fn called_at<O>(operation: O, looked: Option<Fault>, sent: usize) -> Result<bool, Error>
+where
+    O: Operation<Service = Service>,
+{
     let mut world = World::new(object(10)).fault("PUT c/o", 1, Fault::AnswerLost);
     world = world.fault_from("PUT c/o", 2, Fault::Refuse(403));
     if let Some(fault) = looked {
@@ -135,7 +152,7 @@ where
     }
     let mut pump = pump(Call::new(operation, service(), 1), Auth::new(Tokens::default()));
     let result = world.drive(&mut pump);
-    assert_eq!(world.count("PUT c/o"), 2, "{:?}", world.log);
+    assert_eq!(world.count("PUT c/o"), sent, "{:?}", world.log);
     result.map(|_| pump.machine().is_recovered())
 }
 
@@ -180,9 +197,71 @@ fn what_a_call_put_is_known_by_a_look_at_it() {
     }
     // The MD5 is computed of what may have to be known again.
     let unchecked = PutObject { check: BodyCheck::Never, if_absent: true, ..put.clone() };
-    assert!(called(unchecked, None).unwrap());
+    assert!(called_at(unchecked, None, 1).unwrap());
     let unchecked = PutObject { check: BodyCheck::Never, ..put };
     unknown(called(unchecked, None));
+}
+
+/// The three PUTs that must not replace anything.
+fn create_only() -> (PutObject, PutSlo, PutDlo) {
+    let mut put = PutObject::new("c", "o", object(10));
+    let (mut slo, mut dlo) = (slo(), dlo());
+    (put.if_absent, slo.if_absent, dlo.if_absent) = (true, true, true);
+    slo.heartbeat = false;
+    (put, slo, dlo)
+}
+
+/// Ceph's gateway ignores `If-None-Match`, so that a repetition would replace the other object.
+#[test]
+fn a_repetition_replaces_nothing_that_was_stored_meanwhile_even_where_conditions_do_not_count() {
+    fn once<O: Operation<Service = Service>>(operation: O, first: Fault, is_ceph: bool) {
+        let mut world = World::new(object(10)).fault("PUT c/o", 1, first);
+        world.store.is_ceph = is_ceph;
+        for (at, length) in SEGMENTS.into_iter().enumerate() {
+            world.store.put("c_segments", &format!("o/{at}"), object(length));
+        }
+        world.store.put("c", "o", "somebody else's");
+        let error = world.run(Call::new(operation, service(), 1)).map(drop).unwrap_err();
+        assert!(error.outcome_unknown(), "{error}");
+        assert_eq!(world.store.read("c", "o").unwrap(), "somebody else's", "{:?}", world.log);
+        assert_eq!(world.count("PUT c/o"), 1, "{:?}", world.log);
+    }
+    for is_ceph in [true, false] {
+        for first in [Fault::Lost, Fault::Refuse(500), Fault::Refuse(502)] {
+            let (put, slo, dlo) = create_only();
+            once(put, first, is_ceph);
+            once(slo, first, is_ceph);
+            once(dlo, first, is_ceph);
+        }
+    }
+}
+
+/// What is not there is sent again, however often that takes, and each time after a look of its own.
+#[test]
+fn a_repetition_follows_its_look_without_a_delay() {
+    fn looked<O: Operation<Service = Service>>(operation: O) {
+        // Nothing of the second is carried out, but the first may be.
+        let mut world = World::new(object(10)).fault("PUT c/o", 1, Fault::Lost).fault(
+            "PUT c/o",
+            2,
+            Fault::Refuse(503),
+        );
+        for (at, length) in SEGMENTS.into_iter().enumerate() {
+            world.store.put("c_segments", &format!("o/{at}"), object(length));
+        }
+        world.run(Call::new(operation, service(), 1)).map(drop).unwrap();
+        let methods: Vec<&str> = world.log.iter().map(|line| &line[..3]).collect();
+        assert_eq!(methods, ["PUT", "HEA", "PUT", "HEA", "PUT"]);
+        let delay = |at: usize| world.sent_at[at + 1] - world.sent_at[at];
+        // A response takes 40 ms at most in this test.
+        let response = Duration::from_millis(40);
+        assert!(delay(1) <= response && delay(3) <= response, "{:?}", world.sent_at);
+        assert!(delay(0) > response && delay(2) > response, "{:?}", world.sent_at);
+    }
+    let (put, slo, dlo) = create_only();
+    looked(put);
+    looked(slo);
+    looked(dlo);
 }
 
 #[test]

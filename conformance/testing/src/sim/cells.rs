@@ -120,6 +120,7 @@ const REPLACED: &[&str] = &[
     "swift-resume",
     "swift-get",
     "swift-get-wide",
+    "swift-calls",
 ];
 const REVOCABLE: &[&str] = &[
     "s3-get",
@@ -133,6 +134,7 @@ const REVOCABLE: &[&str] = &[
     "swift-get",
     "swift-get-wide",
     "swift-delete",
+    "swift-calls",
     "trust",
     "one-session",
     "one-limit",

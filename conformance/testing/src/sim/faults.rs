@@ -208,6 +208,20 @@ impl Fault {
         }
     }
 
+    /// Whether the client can't tell if the request was applied: no response came, or that of a
+    /// server that failed.
+    pub(crate) fn is_ambiguous(self) -> bool {
+        matches!(
+            self,
+            Self::Lost
+                | Self::AnswerLost
+                | Self::Late(_)
+                | Self::Stalls(_)
+                | Self::Garbage
+                | Self::StatusAfter(_)
+        )
+    }
+
     /// Whether the response may falsely state that something exists or does not exist.
     pub(crate) fn may_lie(self) -> bool {
         matches!(self, Self::Status(404 | 410 | 412, _) | Self::EarlyRefusal(_, 404 | 412))

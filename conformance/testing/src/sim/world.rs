@@ -43,6 +43,8 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
     /// The object that another client writes.
     pub(crate) intruder: Option<Bytes>,
+    /// Whether the server ignores the condition of a PUT that must replace nothing.
+    pub(crate) heedless: bool,
     /// Whether responses to GetObject are compared with the checksum that they declare.
     pub(crate) validates: bool,
     /// Whether the server's tokens or keys may be revoked.
@@ -91,6 +93,13 @@ pub(crate) struct Record {
     pub(crate) lies: u32,
     /// Whether another client has overwritten the object.
     pub(crate) replaced: bool,
+    /// When another client has overwritten the object first.
+    replaced_at: Option<Duration>,
+    /// The last look at the object: when it was sent, and when its response came.
+    look: Option<(Duration, Option<Duration>)>,
+    /// When the last PUT that must replace nothing was sent, and whether one may have been applied.
+    put_at: Option<Duration>,
+    put_in_doubt: bool,
     /// How often the process died.
     pub(crate) deaths: u32,
     pub(crate) cancelled: bool,
@@ -113,6 +122,8 @@ pub(super) enum Happening {
     Acts(Box<Request>, &'static str),
     /// Another process completes an upload.
     Completes(Other),
+    /// Another client overwrites the object.
+    Intrudes,
 }
 
 /// An upload that another process completes.
@@ -136,6 +147,7 @@ impl World {
             rate_limits: None,
             trace: Trace::default(),
             intruder: None,
+            heedless: false,
             validates: false,
             revocable: false,
             cleanup: &[],
@@ -161,7 +173,7 @@ impl World {
             |(_, event)| match event {
                 Happening::Arrives { exchange, .. } => Some(exchange.operation()),
                 Happening::Answered(done) => Some(done.draft().operation),
-                Happening::Acts(..) | Happening::Completes(..) => None,
+                Happening::Acts(..) | Happening::Completes(..) | Happening::Intrudes => None,
             },
         )
     }
@@ -181,6 +193,7 @@ impl World {
             self.jump(by);
         }
         self.trace.launch(self.now, index, self.record.launched, &exchange, fault);
+        self.watch(&exchange);
         let limits = *exchange.timeouts();
         let soon = self.now.tick + self.latency();
         let early = match fault {
@@ -230,6 +243,9 @@ impl World {
         match event {
             Happening::Answered(done) => {
                 self.trace.answer(self.now, index, &done);
+                if let (LOOK, Some((_, end))) = (done.draft().operation, &mut self.record.look) {
+                    *end = Some(self.now.tick);
+                }
                 return Some((index, done));
             }
             Happening::Acts(request, operation) => {
@@ -243,6 +259,10 @@ impl World {
                     let what = format!("another process completes upload {}", upload.id);
                     self.trace.say(self.now, what);
                 }
+            }
+            Happening::Intrudes => {
+                self.trace.say(self.now, "another client writes the object");
+                self.intrude();
             }
             Happening::Arrives { exchange, request, fault } => {
                 let (at, done) = self.arrive(*exchange, &request, fault);
@@ -267,15 +287,12 @@ impl World {
         {
             self.meet(fault, operation);
         }
+        self.record.put_in_doubt |=
+            exchange.draft().head.headers.contains_key(http::header::IF_NONE_MATCH)
+                && fault.is_some_and(Fault::is_ambiguous);
         match fault {
             Some(Fault::Revoked) => self.host.revoke(),
-            Some(Fault::Replaced) => {
-                if let Some(other) = self.intruder.clone() {
-                    self.record.replaced = true;
-                    self.tell_time();
-                    self.host.intrude(other);
-                }
-            }
+            Some(Fault::Replaced) => self.intrude(),
             Some(Fault::ResetInBody(_) | Fault::Lost) => return (soon, exchange.fail(closed())),
             Some(Fault::StallsInBody(_)) => {
                 let limit = limits.idle.unwrap_or(A_WHILE);
@@ -400,6 +417,43 @@ impl World {
         self.plan(self.now.tick + after, usize::MAX, Happening::Completes(upload));
     }
 
+    /// Lets another client overwrite the object after this time.
+    pub(crate) fn intrudes_later(&mut self, after: Duration) {
+        self.plan(self.now.tick + after, usize::MAX, Happening::Intrudes);
+    }
+
+    fn intrude(&mut self) {
+        if let Some(other) = self.intruder.clone() {
+            self.record.replaced = true;
+            self.record.replaced_at.get_or_insert(self.now.tick);
+            self.tell_time();
+            self.host.intrude(other);
+        }
+    }
+
+    /// Checks that a PUT that must replace nothing, and that may have been applied, is not sent again
+    /// over what another client has stored, except while the look before it is in flight: the
+    /// server ignores the condition.
+    fn watch(&mut self, exchange: &Exchange) {
+        let now = self.now.tick;
+        if exchange.operation() == LOOK {
+            self.record.look = Some((now, None));
+        }
+        let headers = &exchange.draft().head.headers;
+        if !self.heedless || !headers.contains_key(http::header::IF_NONE_MATCH) {
+            return;
+        }
+        let before = self.record.put_at.replace(now).filter(|_| self.record.put_in_doubt);
+        let (Some(before), Some(at)) = (before, self.record.replaced_at) else { return };
+        let seen = self
+            .record
+            .look
+            .is_some_and(|(sent, came)| before <= sent && sent <= at && came == Some(now));
+        if at < now && !seen && self.record.lies == 0 {
+            self.wrong("a PUT that must replace nothing is sent again over another's object");
+        }
+    }
+
     /// Ends the process. What it had sent may be applied now, later, or never.
     pub(super) fn die(&mut self) {
         for ((at, _), (_, event)) in std::mem::take(&mut self.agenda) {
@@ -412,7 +466,7 @@ impl World {
                         self.plan(at + later, usize::MAX, event);
                     }
                 }
-                event @ (Happening::Acts(..) | Happening::Completes(..)) => {
+                event @ (Happening::Acts(..) | Happening::Completes(..) | Happening::Intrudes) => {
                     self.plan(at, usize::MAX, event)
                 }
                 Happening::Answered(_) => {}
@@ -503,6 +557,8 @@ impl Whom {
 /// The operations that are refused with 404 where an upload does not exist.
 const OF_UPLOADS: [&str; 4] =
     ["AbortMultipartUpload", "CompleteMultipartUpload", "ListParts", "UploadPart"];
+/// The operation that looks at the object.
+const LOOK: &str = "HeadObject";
 /// The operations that look at what is stored.
 const LOOKS: [&str; 3] = ["HeadObject", "GetManifest", "GetContainer"];
 /// The timeout of an exchange that has none.

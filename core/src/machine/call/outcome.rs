@@ -15,7 +15,7 @@ use super::decision;
 use crate::contract::{Doubt, Operation, Recovery, Service as _};
 use crate::error::Error;
 use crate::http::{Completion, Draft, Reply};
-use crate::now::Now;
+use crate::now::{Now, Wait};
 use crate::retry::{Attempts, Idempotency, RetryDecision};
 
 /// A look: a request that checks whether the operation was applied.
@@ -31,15 +31,26 @@ pub(super) struct Looking {
 #[derive(Debug)]
 pub(super) struct Failed {
     pub(super) error: Error,
-    /// Whether the operation is retried once it is proven that it was not applied.
-    pub(super) repeats: bool,
-    /// Whether the operation is retried without that proof: a part whose response was cut off.
-    pub(super) repeats_unproven: bool,
+    pub(super) repeat: Repeat,
+}
+
+/// Whether the operation is retried after a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeat {
+    No,
+    /// After a delay, once it is proven that the operation was not applied.
+    Proven,
+    /// As `Proven`, but also without the proof: a part whose response was cut off.
+    Anyway,
+    /// Once it is proven that the operation was not applied, without a further delay: the look
+    /// follows the delay, so that nothing can be stored during it unseen. The delay is there until
+    /// it is used.
+    Decided(Option<Wait>),
 }
 
 impl<O: Operation> Call<O> {
     /// Determines the outcome of a failed operation where an attempt may have been applied.
-    pub(super) fn conclude(&mut self, now: Now, failed: Failed, replies: Vec<Reply>) {
+    pub(super) fn conclude(&mut self, now: Now, mut failed: Failed, replies: Vec<Reply>) {
         self.looking = None;
         if !self.doubtful || self.operation.idempotency() == Idempotency::Read {
             self.state = State::Over(Some(Err(failed.error)));
@@ -55,15 +66,29 @@ impl<O: Operation> Call<O> {
             Recovery::Look(draft) if self.looks_on() && replies.len() < MOST_LOOKS => {
                 let seed = self.seed.wrapping_add(1 + replies.len() as u64);
                 let attempts = Attempts::new(seed);
+                let delay = match &mut failed.repeat {
+                    Repeat::Decided(delay) => delay.take(),
+                    Repeat::No | Repeat::Proven | Repeat::Anyway => None,
+                };
                 self.looking = Some(Looking { draft, attempts, replies, failed });
-                self.state = State::Ready;
+                self.state = delay.map_or(State::Ready, State::Backoff);
             }
-            Recovery::NotDone if failed.repeats => self.repeat(now, failed.error, true),
-            Recovery::NotDone if self.under_way.attempts > 0 => self.unknown(failed.error),
-            Recovery::NotDone | Recovery::Never => {
-                self.state = State::Over(Some(Err(failed.error)));
+            Recovery::NotDone => match failed.repeat {
+                Repeat::Decided(delay) if !self.cancelled => {
+                    self.state = delay.map_or(State::Ready, State::Backoff);
+                }
+                Repeat::Proven | Repeat::Anyway => self.repeat(now, failed.error, true),
+                Repeat::No | Repeat::Decided(_) if self.under_way.attempts > 0 => {
+                    self.unknown(failed.error);
+                }
+                Repeat::No | Repeat::Decided(_) => {
+                    self.state = State::Over(Some(Err(failed.error)));
+                }
+            },
+            Recovery::Never => self.state = State::Over(Some(Err(failed.error))),
+            Recovery::Unknown if failed.repeat == Repeat::Anyway => {
+                self.repeat(now, failed.error, false);
             }
-            Recovery::Unknown if failed.repeats_unproven => self.repeat(now, failed.error, false),
             Recovery::Look(_) | Recovery::Unknown => self.unknown(failed.error),
         }
     }

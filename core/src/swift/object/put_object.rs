@@ -23,6 +23,9 @@ operation! {
         pub properties: Properties,
         /// Whether to store it only if no object of this name exists: `If-None-Match: *`, the only
         /// condition that Swift supports for a PUT.
+        ///
+        /// Ceph's gateway ignores it. A request that may have been applied is therefore repeated
+        /// only after a HEAD that finds no object.
         pub if_absent: bool,
         /// How the server checks the bytes that it stores.
         pub check: BodyCheck,
@@ -89,6 +92,11 @@ impl Operation for PutObject {
         let place = (self.container.as_str(), self.object.as_str());
         let evidence = Evidence::of_put(self.body.len(), md5).with(&self.properties);
         evidence.recover(service, doubt, place, self.if_absent).map(Stored::from)
+    }
+
+    /// Ceph's gateway ignores the condition.
+    fn looks_before_repeating(&self, _: &Service) -> bool {
+        self.if_absent
     }
 
     fn look_at(&self) -> String {

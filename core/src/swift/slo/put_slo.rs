@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use crate::checksum;
-use crate::swift::commit_check::Evidence;
+use crate::swift::commit_check::{Evidence, another};
 use crate::swift::object::{Stored, same_md5};
 use crate::swift::operation::*;
 use crate::swift::report::Report;
@@ -149,9 +149,13 @@ impl Operation for PutSlo {
                 let (etag, last_modified) = (head.etag.unwrap_or_default(), head.last_modified);
                 Recovery::Done(SloStored { etag, last_modified, trans_id: head.trans_id })
             }
-            _ if self.if_absent && doubt.error.is_precondition_failed() => Recovery::Never,
-            _ => Recovery::NotDone,
+            _ => another(doubt, self.if_absent),
         }
+    }
+
+    /// Ceph's gateway ignores the condition.
+    fn looks_before_repeating(&self, _: &Service) -> bool {
+        self.if_absent
     }
 
     fn look_at(&self) -> String {

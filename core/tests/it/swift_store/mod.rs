@@ -75,6 +75,8 @@ pub(crate) struct World {
     pub(crate) forget: Option<String>,
     /// `METHOD container/object?query`, as they were sent.
     pub(crate) log: Vec<String>,
+    /// When each was sent.
+    pub(crate) sent_at: Vec<Duration>,
     /// The token of each.
     pub(crate) tokens: Vec<String>,
     /// The most exchanges that were in flight at once.
@@ -98,6 +100,7 @@ impl World {
             cancel_at: None,
             forget: None,
             log: Vec::new(),
+            sent_at: Vec::new(),
             tokens: Vec::new(),
             peak: 0,
             reasons: Vec::new(),
@@ -247,6 +250,7 @@ impl World {
         let token = head.headers.get("x-auth-token").map(|token| token.to_str().unwrap());
         self.tokens.push(token.unwrap_or_default().to_owned());
         self.log.push(line.clone());
+        self.sent_at.push(self.now.tick);
         let mut encoder = exchange.encoder().unwrap();
         if !body.is_empty() {
             encoder.frame(&body).unwrap();

@@ -68,6 +68,7 @@ pub struct OpenStackModel {
     storage_url: String,
     token_life: Duration,
     legacy: bool,
+    ignores_conditions: bool,
     limits: Limits,
     /// The time until a listing shows an object.
     listing_lag: Duration,
@@ -160,6 +161,7 @@ impl OpenStackModel {
             storage_url: "http://swift.test:8080".to_owned(),
             token_life: Duration::from_secs(3600),
             legacy: false,
+            ignores_conditions: false,
             limits: Limits::default(),
             listing_lag: Duration::ZERO,
             lagging: Vec::new(),
@@ -192,6 +194,11 @@ impl OpenStackModel {
     pub fn with_token_life(mut self, life: Duration) -> Self {
         self.token_life = life;
         self
+    }
+
+    /// Ignores `If-None-Match` of PUT, as Ceph's gateway does.
+    pub fn ignore_conditions(&mut self) {
+        self.ignores_conditions = true;
     }
 
     /// Sets the limits.

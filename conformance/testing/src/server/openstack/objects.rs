@@ -109,7 +109,9 @@ impl OpenStackModel {
     /// Checks `If-None-Match: *`.
     pub(super) fn check_absent(&self, call: &Call<'_>, target: &Target) -> Result<(), Refusal> {
         match call.header("if-none-match") {
-            Some(_) if self.find(target).is_ok() => Err(reply::page(412).into()),
+            Some(_) if !self.ignores_conditions && self.find(target).is_ok() => {
+                Err(reply::page(412).into())
+            }
             _ => Ok(()),
         }
     }

@@ -7,6 +7,7 @@ mod jobs;
 mod s3;
 mod sessions;
 mod swift;
+mod swift_calls;
 mod swift_downloads;
 mod swift_uploads;
 mod uploads;
@@ -57,6 +58,7 @@ pub(crate) fn all() -> Vec<Workload> {
         calls::ALL,
         images::ALL,
         swift_uploads::ALL,
+        swift_calls::ALL,
         swift_downloads::ALL,
         sessions::ALL,
     ]

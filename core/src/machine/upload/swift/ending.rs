@@ -33,19 +33,18 @@ impl Segmented {
     }
 
     pub(super) fn seen(&mut self, now: Now, found: Found) {
-        let Found { head, segments } = found;
         let next = self.manifest();
         if self.job.options.if_absent
             && self.failure.is_none()
-            && let (Some(head), Phase::Manifest(manifest)) = (head, &next)
+            && let (Some(error), Phase::Manifest(manifest)) = (found.obstacle(), &next)
         {
             // An interrupted process may have made the object without reading the response.
-            if self.resumes && manifest.is_on(&head) {
-                return self.ours(head, Job::exists());
+            if let Some(head) = found.head.filter(|head| self.resumes && manifest.is_on(head)) {
+                return self.ours(head, error);
             }
-            self.fail(now, Job::exists());
+            self.fail(now, error);
         }
-        self.replaced = segments;
+        self.replaced = found.segments;
         self.go(next);
     }
 

@@ -207,8 +207,8 @@ impl SwiftUpload {
         if cancelled {
             return Some(Phase::Over(Some(ExchangeError::cancelled().into())));
         }
-        if self.job.options.if_absent && found.head.is_some() {
-            return Some(Phase::Over(Some(Job::exists())));
+        if let Some(error) = found.obstacle().filter(|_| self.job.options.if_absent) {
+            return Some(Phase::Over(Some(error)));
         }
         self.go(way, found.segments)
     }

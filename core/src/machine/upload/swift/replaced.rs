@@ -56,8 +56,20 @@ pub(super) struct Replaced {
 pub(super) struct Found {
     /// The head of the object, if it exists.
     pub(super) head: Option<ObjectHead>,
+    /// Why it is unknown whether it exists: the look failed, and was not refused.
+    pub(super) unknown: Option<Error>,
     /// Its segments.
     pub(super) segments: Vec<DeleteObject>,
+}
+
+impl Found {
+    /// Returns why an upload that must replace nothing does not go on.
+    pub(super) fn obstacle(&self) -> Option<Error> {
+        match &self.head {
+            Some(_) => Some(Job::exists()),
+            None => self.unknown.clone(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -94,7 +106,12 @@ impl Replaced {
     }
 
     fn seen(&mut self, head: Result<ObjectHead, Error>) -> Phase {
-        self.found.head = head.ok();
+        match head {
+            Ok(head) => self.found.head = Some(head),
+            // A client without read permission is refused; the server's own check decides then.
+            Err(error) if error.status().is_some_and(|status| status.is_client_error()) => {}
+            Err(error) => self.found.unknown = Some(error),
+        }
         match &self.found.head {
             Some(_) if self.cancelled || !self.with_segments => Phase::Over,
             Some(head) if head.is_slo => {
