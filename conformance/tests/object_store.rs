@@ -42,14 +42,22 @@ async fn nothing_fails_on_a_given_s3_that_the_reference_passes() {
     no_worse(&ours, &theirs);
 }
 
+/// With the variables of `moto env`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_fails_on_moto_that_the_reference_passes() {
+    on_live("moto", "APUS_LIVE_MOTO_HTTP", "APUS_LIVE_MOTO").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_fails_on_ceph_that_the_reference_passes() {
-    let Ok(url) = env::var("APUS_LIVE_S3_HTTP") else {
-        return println!("not run: APUS_LIVE_S3_HTTP is not set");
-    };
-    let keys =
-        ["APUS_LIVE_S3_ACCESS_KEY", "APUS_LIVE_S3_SECRET_KEY"].map(|name| env::var(name).unwrap());
-    let (ours, theirs) = on_s3("Ceph", &url, [&keys[0], &keys[1]]).await;
+    on_live("Ceph", "APUS_LIVE_S3_HTTP", "APUS_LIVE_S3").await;
+}
+
+async fn on_live(name: &str, url: &str, prefix: &str) {
+    let Ok(url) = env::var(url) else { return println!("not run: {url} is not set") };
+    let keys = ["ACCESS_KEY", "SECRET_KEY"];
+    let keys = keys.map(|key| env::var(format!("{prefix}_{key}")).unwrap());
+    let (ours, theirs) = on_s3(name, &url, [&keys[0], &keys[1]]).await;
     no_worse(&ours, &theirs);
 }
 

@@ -174,7 +174,8 @@ assert!(paths.path("backup/../../etc/passwd").is_err());
 //! query by DataFusion with Ballista, or another engine that reads and writes through the trait
 //! `object_store::ObjectStore`. The crate `apus-object-store` is that trait over S3 and Swift. Each
 //! executor opens the store by the same URL and options, with a client, credentials and limits of
-//! its own; tokens are renewed in each.
+//! its own; tokens are renewed in each. `examples/datafusion` of that crate registers the stores with
+//! DataFusion and queries a partitioned table; an executor of Ballista takes the same registry.
 //!
 //! An object that several machines write together is one multipart upload: one machine creates it
 //! and hands out its ID and the numbers of the parts, the others send parts, and the first completes
@@ -195,7 +196,9 @@ assert!(paths.path("backup/../../etc/passwd").is_err());
 //! An [operation](crate::contract::Operation) drafts a request and parses its response;
 //! [`Credentials::sign`](crate::credentials::Credentials::sign) signs it. A
 //! [machine](crate::contract::Machine) says what to send next and when to wait; the
-//! [crate's documentation](crate) has the loop.
+//! [crate's documentation](crate) has the loop. `async_swift_signer.rs` of the examples of apus-async
+//! gives the requests of another client the URL of a Swift account and a token, which is renewed
+//! before it expires and after a 401.
 //!
 //! ```
 //! use std::time::Duration;
