@@ -119,3 +119,19 @@ fn images_in_the_containers_of_a_seed_are_listed_without_their_segments() {
     assert_eq!(names(&["ls", "4f2"]), ["4f22"]);
     assert!(names(&["ls", "77"]).is_empty());
 }
+
+/// glance_store 5.0 and newer use v3 whatever a reference says.
+#[test]
+fn a_reference_for_an_older_api_is_told_with_line_and_value() {
+    let references = "[ref1]\nauth_address = https://keystone.example/v2.0\nuser = p:u\nkey = k\n\
+                      auth_version = 2\n";
+    let program = Program::new();
+    let path = program.write("references.conf", references.as_bytes());
+    let options = format!("swift_store_config_file = {}\n", path.display());
+    let program = program.with_backend("old", "swift", &options);
+    program
+        .run(&["config", "check"])
+        .ends(0)
+        .prints("references.conf:5: [ref1] auth_version = \"2\": expected 3")
+        .prints("references.conf:2: [ref1] auth_address = \"https://keystone.example/v2.0\": ");
+}

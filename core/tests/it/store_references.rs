@@ -89,6 +89,47 @@ fn options(text: &str) -> Result<SwiftOptions, String> {
     }
 }
 
+/// glance_store 5.0 and newer log in by v3 whatever a reference says; before, 1 and 2 were followed.
+#[test]
+fn another_version_than_3_is_told_with_its_line_and_value() {
+    let text = "[a]\nauth_address = https://k/v3\nuser = p:u\nkey = k\nauth_version = 2\n\
+                [b]\nauth_version = 1\nauth_address = http://k/auth/v1.0\nuser = p:u\nkey = k\n\
+                [c]\nauth_version = 3\nauth_address = http://k/v2.0/\nuser = p:u\nkey = k\n\
+                [d]\nauth_version = '3'\nauth_address = http://k\nuser = p:u\nkey = k\n";
+    let found = Reference::read_file("references", text).unwrap();
+    assert_eq!(found.references.len(), 4);
+    assert_eq!(found.warnings, []);
+    let told: Vec<String> = found.remarks.iter().map(|it| it.to_string()).collect();
+    let version = "expected 3: the Identity API v3 is used whatever is written here";
+    let address =
+        "expected the URL of the Identity API v3, or one without a version: each login fails";
+    assert_eq!(
+        told,
+        [
+            format!("references:5: [a] auth_version = \"2\": {version}"),
+            format!("references:7: [b] auth_version = \"1\": {version}"),
+            format!("references:8: [b] auth_address = \"http://k/auth/v1.0\": {address}"),
+            format!("references:13: [c] auth_address = \"http://k/v2.0/\": {address}"),
+        ]
+    );
+}
+
+/// The same in the options of a backend.
+#[test]
+fn an_address_of_an_older_api_is_told() {
+    let text = "[DEFAULT]\nenabled_backends = a:swift\n[glance_store]\ndefault_backend = a\n[a]\n\
+                swift_store_auth_address = https://k/v2.0\nswift_store_user = p:u\nswift_store_key = k\n";
+    let found = Configuration::parse([("glance-api.conf", text)]).unwrap();
+    let told: Vec<String> = found.warnings.iter().map(|it| it.to_string()).collect();
+    assert_eq!(
+        told,
+        [
+            "glance-api.conf:6: [a] swift_store_auth_address = \"https://k/v2.0\": expected the URL of \
+         the Identity API v3, or one without a version: each login fails"
+        ]
+    );
+}
+
 #[test]
 fn a_file_is_read_as_it_was() {
     let references = references();

@@ -323,7 +323,8 @@ impl Settings {
         };
         match Reference::read_file(&named.file, &text) {
             Ok(found) => {
-                self.warnings.extend(found.warnings.iter().map(Finding::of_config));
+                let told = found.warnings.iter().chain(&found.remarks);
+                self.warnings.extend(told.map(Finding::of_config));
                 self.references.insert(named.file.clone(), found.references);
             }
             Err(errors) => {

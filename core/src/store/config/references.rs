@@ -109,6 +109,13 @@ impl Reference {
         BaseUrl::parse(&format!("https://{address}"))
     }
 
+    /// Returns whether the URL is one of the Identity API v2.0 or of v1 authentication.
+    pub(super) fn is_of_older_api(&self) -> bool {
+        let address = self.address();
+        let last = address.as_ref().ok().and_then(|url| url.path().rsplit('/').next());
+        matches!(last, Some("v2.0" | "v1.0" | "v1"))
+    }
+
     /// Returns the project and the user of `project:user`; `None` for an application credential.
     pub fn project_and_user(&self) -> Option<(Option<&str>, &str)> {
         if let Some(OfCloud { by, .. }) = &self.cloud {
@@ -215,12 +222,14 @@ impl Reference {
                         file,
                         name,
                         skipped: Vec::new(),
+                        remarks: Vec::new(),
                         is_over: false,
                         errors: &mut errors,
                     };
                     let reference = reader.reference();
                     if reader.skipped.is_empty() {
                         found.references.insert(name.to_owned(), reference);
+                        found.remarks.append(&mut reader.remarks);
                     }
                     found.warnings.append(&mut reader.skipped);
                 }
@@ -251,6 +260,9 @@ pub struct References {
     pub references: BTreeMap<String, Reference>,
     /// Why the other sections of the file are no references.
     pub warnings: Vec<ConfigError>,
+    /// What references say that has no effect, or keeps a login from succeeding: another version
+    /// than 3 of Keystone's API.
+    pub remarks: Vec<ConfigError>,
 }
 
 /// Reads one section.
@@ -260,6 +272,8 @@ struct Reader<'a> {
     name: &'a str,
     /// Why the section is no reference.
     skipped: Vec<ConfigError>,
+    /// What it says that has no effect.
+    remarks: Vec<ConfigError>,
     /// Whether glance_store has given the section up.
     is_over: bool,
     /// Why the file can't be used.
@@ -294,7 +308,17 @@ impl Reader<'_> {
         reference.user_domain_name = self.text("user_domain_name");
         reference.project_domain_id = self.text("project_domain_id");
         reference.project_domain_name = self.text("project_domain_name");
-        let _ = self.text("auth_version");
+        // glance_store takes any version for 3 since 5.0.
+        let version = self.text("auth_version").filter(|version| version != "3");
+        if let Some(version) = version {
+            let problem = "expected 3: the Identity API v3 is used whatever is written here";
+            self.remark("auth_version", version, problem);
+        }
+        if reference.is_of_older_api() {
+            let problem = "expected the URL of the Identity API v3, or one without a version: each \
+                           login fails";
+            self.remark("auth_address", reference.auth_address.clone(), problem);
+        }
         if reference.auth_address.trim().is_empty() {
             self.wrong("auth_address", "missing required option");
         } else if let Err(error) = reference.address() {
@@ -327,6 +351,18 @@ impl Reader<'_> {
     fn required(&mut self, option: &str) -> Option<String> {
         self.is_over |= self.ini.written(self.name, option).is_none();
         self.text(option)
+    }
+
+    /// Adds a problem with the value, which is no secret.
+    fn remark(&mut self, option: &str, value: String, problem: &str) {
+        let written = self.ini.written(self.name, option);
+        self.remarks.push(ConfigError {
+            place: written.map(|written| (self.file.to_owned(), written.line)),
+            section: self.name.to_owned(),
+            option: Some(option.to_owned()),
+            value: Some(value),
+            problem: problem.to_owned(),
+        });
     }
 
     /// Adds a problem without the value: values are credentials here.

@@ -348,6 +348,11 @@ impl SwiftOptions {
         if !by_file && reference.is_some_and(|written| written.text.is_empty()) {
             warn("default_swift_reference", "the name is empty: ref1 is used");
         }
+        if self.own_reference().is_some_and(|own| !by_file && own.is_of_older_api()) {
+            let problem = "expected the URL of the Identity API v3, or one without a version: each \
+                           login fails";
+            warn("swift_store_auth_address", problem);
+        }
         if !self.swift_store_multi_tenant {
             return;
         }
