@@ -229,6 +229,11 @@ def left_out(given, expect):
         or expect.get("cloud", {"url": ""}).keys().isdisjoint(["url", "token", "endpoint"])
         # An empty variable counts as none; there it is a region of the name "".
         or (variables.get("OS_REGION_NAME") == "" and given.get("region"))
+        # `auth_type` with a hyphen: openstacksdk's default wins, and apus takes what is written.
+        or "auth-type" in texts
+        # An empty variable counts as none; there it keeps that of the tenant from being read.
+        or (variables.get("OS_PROJECT_NAME") == "" and "OS_TENANT_NAME" in variables)
+        or (variables.get("OS_PROJECT_ID") == "" and "OS_TENANT_ID" in variables)
         # Swiftclient's variable.
         or "OS_STORAGE_URL" in variables
         # Neither true nor false: openstacksdk takes it for false.

@@ -31,12 +31,14 @@ FAMILIES = [
     "swift_manifest",
     "clouds_yaml",
     "clouds_random",
+    "clouds_fixtures",
     "aws_config",
     "locations",
     "locations_specified",
     "location_encryption",
     "migration",
     "oslo_files",
+    "glance_samples",
     "operator_files",
 ]
 

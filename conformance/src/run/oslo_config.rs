@@ -3,11 +3,14 @@
 //! `options` are by group and name; a missing option is not compared. An option of a backend is
 //! compared with the checked configuration, with its type; any other with its text, or, where a
 //! list is expected, with all its values. Files are read in the order of their names. The text of
-//! an error is not compared.
+//! an error is not compared; where a case has the `place` of what is refused, one of our errors has
+//! that file, line, option and value.
 
 use std::collections::BTreeMap;
 
-use apus_core::store::config::{Backend, Configuration, Mode, OsloConfig, S3Options, SwiftOptions};
+use apus_core::store::config::{
+    Backend, ConfigError, Configuration, Mode, OsloConfig, S3Options, SwiftOptions,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -28,6 +31,17 @@ struct Expected {
     #[serde(default)]
     options: BTreeMap<String, BTreeMap<String, Value>>,
     error: Option<String>,
+    place: Option<Place>,
+}
+
+/// Where the option is that is refused.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Place {
+    file: String,
+    line: usize,
+    option: String,
+    value: String,
 }
 
 /// The configuration that was read.
@@ -39,8 +53,14 @@ struct Found {
 pub(super) fn oslo_config(input: Fields, expect: Fields, check: &mut Check) -> Result<(), String> {
     let (input, expected): (Input, Expected) = (input.rest()?, expect.rest()?);
     match (Found::read(&input), &expected.error) {
-        (Err(_), Some(_)) => {}
-        (Err(error), None) => check.differs("options", "they are read", error),
+        (Err(refused), Some(_)) => {
+            if let Some(place) = expected.place.as_ref().filter(|place| !refused.is_at(place)) {
+                let Place { file, line, option, value } = place;
+                let expected = format!("{option} = {value} at {file}:{line}");
+                check.differs("place", expected, refused.text);
+            }
+        }
+        (Err(refused), None) => check.differs("options", "they are read", refused.text),
         (Ok(_), Some(error)) => check.differs("options", format!("refused: {error}"), "read"),
         (Ok(found), None) => {
             for (group, options) in &expected.options {
@@ -57,8 +77,34 @@ pub(super) fn oslo_config(input: Fields, expect: Fields, check: &mut Check) -> R
     Ok(())
 }
 
+/// Why a configuration was refused.
+struct Refused {
+    text: String,
+    errors: Vec<ConfigError>,
+}
+
+impl Refused {
+    /// Returns whether an error is about this option at this place.
+    fn is_at(&self, place: &Place) -> bool {
+        self.errors.iter().any(|error| {
+            error
+                .place
+                .as_ref()
+                .is_some_and(|(file, line)| (file, *line) == (&place.file, place.line))
+                && error.option.as_deref() == Some(&*place.option)
+                && error.value.as_deref() == Some(&*place.value)
+        })
+    }
+}
+
+impl From<String> for Refused {
+    fn from(text: String) -> Self {
+        Self { text, errors: Vec::new() }
+    }
+}
+
 impl Found {
-    fn read(input: &Input) -> Result<Self, String> {
+    fn read(input: &Input) -> Result<Self, Refused> {
         let files = input.files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
         let variables = input.environment.iter().map(|(name, text)| (name.as_str(), text.as_str()));
         let config = OsloConfig::parse(files)
@@ -69,7 +115,10 @@ impl Found {
                 config.value(group, option, &default_of).map_err(|error| error.to_string())?;
             }
         }
-        let configuration = Configuration::of_oslo(&config).map_err(|errors| errors.to_string())?;
+        let configuration = Configuration::of_oslo(&config).map_err(|errors| Refused {
+            text: errors.to_string(),
+            errors: errors.iter().cloned().collect(),
+        })?;
         Ok(Self { config, configuration })
     }
 
