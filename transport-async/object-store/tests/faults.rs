@@ -158,6 +158,82 @@ async fn errors_have_their_kinds_with_ours_inside() {
     assert_eq!((ours.code(), ours.operation()), (Some("InvalidArgument"), Some("GetObject")));
 }
 
+fn swift(plan: Plan<OpenStackOperation>) -> (EmbeddedOpenStack, SwiftStore) {
+    let model = OpenStackModel::new().with_container("demo", "box").with_plan(plan);
+    let server = EmbeddedOpenStack::start(model).unwrap();
+    let store = SwiftStore::new(servers::swift(&server), "box");
+    (server, store)
+}
+
+#[tokio::test]
+async fn a_body_of_swift_that_is_cut_is_read_to_its_end_or_is_an_error() {
+    let get = OpenStackOperation::GetObject;
+    let plan = Plan::new().on(get, 1, Fault::CutBody(100_000, Ending::Close)).on(
+        get,
+        2,
+        Fault::CutBody(50_000, Ending::Reset),
+    );
+    let (server, store) = swift(plan);
+    store.put(&old(), pattern().into()).await.unwrap();
+    assert_eq!(store.get(&old()).await.unwrap().bytes().await.unwrap(), pattern());
+    // Of a large object, in its second segment.
+    let mut upload = store.put_multipart(&Path::from("large")).await.unwrap();
+    upload.put_part(pattern().into()).await.unwrap();
+    upload.put_part(pattern().into()).await.unwrap();
+    upload.complete().await.unwrap();
+    server.model().set_plan(Plan::new().on(get, 1, Fault::CutBody(400_000, Ending::Reset)));
+    let large = store.get(&Path::from("large")).await.unwrap().bytes().await.unwrap();
+    assert_eq!(large, [pattern(), pattern()].concat());
+    server.model().set_plan(Plan::new().always(get, Fault::CutBody(0, Ending::Close)));
+    assert!(store.get_range(&old(), 7..999).await.is_err());
+    let whole = async { store.get(&old()).await?.bytes().await };
+    assert!(whole.await.is_err());
+}
+
+#[tokio::test]
+async fn a_swift_that_is_busy_is_asked_again() {
+    use OpenStackOperation as Of;
+    let busy = Fault::SlowDown(None);
+    let all = [Of::PutObject, Of::GetObject, Of::HeadObject, Of::GetContainer, Of::PutSlo];
+    let more = [Of::DeleteObject, Of::CopyObject, Of::HeadContainer, Of::PutContainer];
+    let plan = all.into_iter().chain(more);
+    let (_server, store) = swift(plan.fold(Plan::new(), |plan, one| plan.on(one, 1, busy.clone())));
+    let new = Path::from("new");
+    store.put(&new, "x".into()).await.unwrap();
+    assert_eq!(store.get(&new).await.unwrap().bytes().await.unwrap(), "x");
+    store.copy(&new, &Path::from("copy")).await.unwrap();
+    let mut upload = store.put_multipart(&Path::from("parts")).await.unwrap();
+    upload.put_part("y".into()).await.unwrap();
+    upload.complete().await.unwrap();
+    let listed: Vec<_> = store.list(None).try_collect().await.unwrap();
+    assert_eq!(listed.len(), 3);
+    let paths = futures_util::stream::iter(listed).map(|object| Ok(object.location)).boxed();
+    let deleted: Vec<_> = store.delete_stream(paths).try_collect().await.unwrap();
+    assert_eq!(deleted.len(), 3);
+}
+
+#[tokio::test]
+async fn a_lost_response_to_a_conditional_write_to_swift_is_settled_by_a_look() {
+    let lost =
+        || Plan::new().on(OpenStackOperation::PutObject, 1, Fault::AnswerLost(Ending::Close));
+    let (server, store) = swift(lost());
+    let new = Path::from("new");
+    store.put_opts(&new, "mine".into(), PutMode::Create.into()).await.unwrap();
+    assert_eq!(store.get(&new).await.unwrap().bytes().await.unwrap(), "mine");
+    // Another's object.
+    server.model().set_plan(lost());
+    let error = store.put_opts(&new, "theirs".into(), PutMode::Create.into()).await.unwrap_err();
+    assert!(matches!(error, Error::AlreadyExists { .. }), "{error:?}");
+    assert_eq!(store.get(&new).await.unwrap().bytes().await.unwrap(), "mine");
+    // The request was applied, and nothing says so.
+    let plan = Plan::new().always(OpenStackOperation::PutObject, Fault::AnswerLost(Ending::Close));
+    let refused = Fault::Refuse(403, "Forbidden");
+    server.model().set_plan(plan.from(OpenStackOperation::HeadObject, 2, refused));
+    let other = Path::from("other");
+    let error = store.put_opts(&other, "mine".into(), PutMode::Create.into()).await.unwrap_err();
+    assert!(is_unknown(&error), "{error:?}");
+}
+
 #[tokio::test]
 async fn a_manifest_whose_response_is_lost_keeps_its_segments() {
     let lost = Fault::AnswerLost(Ending::Close);

@@ -6,8 +6,9 @@ use object_store_014 as object_store;
 #[path = "common/servers.rs"]
 mod servers;
 
-use apus_object_store::v0_14::S3Store;
-use apus_testing::server::{FaultyS3, S3Model};
+use apus_async::swift;
+use apus_object_store::v0_14::{S3Store, SwiftStore};
+use apus_testing::server::{EmbeddedOpenStack, FaultyS3, OpenStackModel, S3Model};
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt};
@@ -44,6 +45,51 @@ async fn a_path_is_the_key_with_the_escapes_that_it_holds() {
     let mut paths = cases.map(|(path, _)| path);
     paths.sort();
     assert_eq!(listed, paths, "a listing returns the same paths");
+}
+
+/// The same names in Swift's account, as Swift itself lists them.
+#[tokio::test]
+async fn a_path_is_the_name_of_swift_with_the_escapes_that_it_holds() {
+    let model = OpenStackModel::new().with_container("demo", "box");
+    let server = EmbeddedOpenStack::start(model).unwrap();
+    let client = servers::swift(&server);
+    let store = SwiftStore::new(client.clone(), "box");
+    let cases = [
+        (Path::from("a#b"), "a%23b"),
+        (Path::parse("a#b").unwrap(), "a#b"),
+        (Path::parse("a?b=c").unwrap(), "a?b=c"),
+        (Path::from("100%"), "100%25"),
+        (Path::parse("100%").unwrap(), "100%"),
+        (Path::from_iter(["a/b", "c"]), "a%2Fb/c"),
+        (Path::parse("a b+c&d=é?").unwrap(), "a b+c&d=é?"),
+    ];
+    let mut names = Vec::new();
+    for (path, name) in &cases {
+        store.put(path, "x".into()).await.unwrap();
+        assert_eq!(store.get(path).await.unwrap().bytes().await.unwrap(), "x");
+        names.push((*name).to_owned());
+    }
+    // And written by the client alone, each is found by its path.
+    let put = swift::PutObject::new("box", "b#c d%41", "y");
+    client.call(put).await.unwrap();
+    let path = Path::parse("b#c d%41").unwrap();
+    assert_eq!(store.get(&path).await.unwrap().bytes().await.unwrap(), "y");
+    names.push("b#c d%41".to_owned());
+    let mut entries = client.items(swift::GetContainer::new("box"));
+    let mut found = Vec::new();
+    while let Some(entry) = entries.next().await {
+        found.push(entry.unwrap().name().to_owned());
+    }
+    names.sort();
+    assert_eq!(found, names);
+    let mut listed: Vec<_> =
+        store.list(None).map_ok(|object| object.location.to_string()).try_collect().await.unwrap();
+    listed.sort();
+    assert_eq!(listed, names, "a listing returns the same paths");
+    let paths = cases.map(|(path, _)| Ok(path)).into_iter().chain([Ok(path)]);
+    let deleted = store.delete_stream(futures_util::stream::iter(paths).boxed());
+    assert_eq!(deleted.try_collect::<Vec<_>>().await.unwrap().len(), names.len());
+    assert!(store.list(None).next().await.is_none());
 }
 
 /// A key is never listed under the path of another one.

@@ -33,6 +33,7 @@ pub(super) const SWIFT: &str = "Swift";
 /// | `get_opts` of at most 8 MiB | one GetObject; a HeadObject where `head` is set |
 /// | `get_opts` of more | a HeadObject, the manifest of a large object, GetObject; resumed where it is cut |
 /// | `get_ranges` | one GetObject for ranges that are less than 1 MiB apart |
+/// | `get_opts` of the last bytes | of an object without bytes, a HeadObject more |
 /// | `delete_stream` | HeadObject and DeleteObject for each path; a large object with its segments |
 /// | `list`, `list_with_offset`, `list_with_delimiter` | GetContainer, page by page |
 /// | `copy_opts` | the server copies the bytes, 5 GiB at most |
@@ -41,6 +42,9 @@ pub(super) const SWIFT: &str = "Swift";
 ///
 /// Swift's HTTP server drops header fields whose names have an underscore, without an error: the
 /// metadata `a_b` is stored as `a%5Fb`, and read as `a_b`.
+///
+/// A listing states the size of a dynamic large object's manifest, mostly 0 bytes, as Swift does;
+/// `head` states that of the object.
 ///
 /// Not supported, because Swift has no such thing: tags, storage classes, versions, and updates of
 /// an ETag ([`PutMode::Update`]).
