@@ -189,7 +189,11 @@ impl Authenticator for Credentials {
             && !done.draft().replayed
             && s3::error_code(reply).is_some_and(|code| EXPIRED.contains(&&*code))
         {
-            return if refresher.refuse() { AuthOutcome::Refused } else { AuthOutcome::Accepted };
+            return if refresher.refuse(now) {
+                AuthOutcome::Refused
+            } else {
+                AuthOutcome::Accepted
+            };
         }
         if self.cache.is_some() && self.skew.learn(now, done, reply) {
             return AuthOutcome::Refused;

@@ -387,9 +387,9 @@ impl Authenticator for Session {
         if done.draft().replayed {
             return AuthOutcome::Accepted;
         }
-        let mut renewable = self.user.refuse();
+        let mut renewable = self.user.refuse(now);
         if let Some(service) = &mut self.service {
-            renewable |= service.refuse();
+            renewable |= service.refuse(now);
         }
         if renewable { AuthOutcome::Refused } else { AuthOutcome::Accepted }
     }

@@ -55,6 +55,8 @@ pub(crate) struct Refresher<S: RenewalSource> {
     pub(super) retry_policy: RetryPolicy,
     /// Whether the counted attempts began when no usable credential was left.
     pub(super) no_usable_token: bool,
+    /// The last refusal that led to a renewal: of which credential, and when.
+    refusal: Option<(u64, Duration)>,
     waiting: Waiters,
     pub(super) notices: VecDeque<Notice>,
     pub(super) told_short: bool,
@@ -115,6 +117,7 @@ impl<S: RenewalSource> Refresher<S> {
             rounds: 0,
             renewal: Renewal::Idle,
             no_usable_token: false,
+            refusal: None,
             waiting: Waiters::new(),
             notices: VecDeque::new(),
             told_short: false,
@@ -236,7 +239,16 @@ impl<S: RenewalSource> Refresher<S> {
     }
 
     /// Records that the server refused the credential. Returns true if another one can be obtained.
-    pub(crate) fn refuse(&mut self) -> bool {
+    ///
+    /// A credential that replaced a refused one a moment ago is not replaced again: a server that
+    /// refuses each of them would cost a renewal for each request.
+    pub(crate) fn refuse(&mut self, now: Now) -> bool {
+        let since = |at| now.tick.saturating_sub(at);
+        match self.refusal {
+            Some((of, at)) if of != self.generation && since(at) < MISTRUST => return false,
+            Some((of, _)) if of == self.generation => {}
+            _ => self.refusal = Some((self.generation, now.tick)),
+        }
         if let Some(held) = &mut self.held {
             held.refused = true;
         }
@@ -395,3 +407,5 @@ impl<S: RenewalSource> fmt::Debug for Refresher<S> {
 const STALE: Duration = Duration::from_secs(60);
 /// A caller that took part in this many renewals gets what there is, even if it has expired.
 const ENOUGH: u64 = 3;
+/// How long after a renewal because of a refusal another refusal leads to none.
+const MISTRUST: Duration = Duration::from_secs(10);

@@ -144,3 +144,42 @@ fn the_interface_of_a_cloud_replaces_that_of_its_profile_under_either_name() {
         assert_eq!(cloud.endpoint.interfaces, [Interface::Internal], "{own} over {profile}");
     }
 }
+
+/// The values of a cloud may be secret wherever they are written.
+#[test]
+fn no_error_and_no_warning_prints_a_value_that_may_be_a_secret() {
+    let login = "auth_url: 'https://k/v3', username: u, user_domain_id: d";
+    for text in [
+        "hunter2-word".to_owned(),
+        "[hunter2-word]".to_owned(),
+        "{auth: hunter2-word}".to_owned(),
+        format!("{{auth: {{{login}, password: [hunter2-word]}}}}"),
+        format!("{{auth: {{{login}, password: {{hunter2-word: x}}}}}}"),
+        format!("{{auth: {{{login}, password: hunter2-word, token: hunter2-word}}}}"),
+        format!("{{auth: {{{login}, passwd: hunter2-word}}}}"),
+        format!("{{auth: {{{login}, pass: hunter2-word, password: p}}}}"),
+        format!("{{auth_type: v3password, password: hunter2-word, auth: {{{login}}}}}"),
+        "{auth: {auth_url: 'https://u:hunter2-word@k/v3', username: u, password: p}}".to_owned(),
+        "{auth: {auth_url: 'k:hunter2-word@', username: u, password: p}}".to_owned(),
+        "{auth: {auth_url: 'https://k/v3?p=hunter2-word', username: u, password: p}}".to_owned(),
+        format!("{{auth_type: nonsense, auth: {{{login}, password: hunter2-word}}}}"),
+        format!("{{auth: {{{login}, password: !x hunter2-word}}}}"),
+        format!("{{auth: {{{login}, password: \"hunter2-word\\q\"}}}}"),
+        format!("{{auth: {{{login}, password: 'hunter2-word' x}}}}"),
+        format!("{{verify: hunter2-word, auth: {{{login}, password: hunter2-word}}}}"),
+        format!("{{auth: {{{login}, application_credential_secret: hunter2-word}}}}"),
+    ] {
+        let text = format!("clouds:\n  prod: {text}\n");
+        let shown = match Clouds::parse(Some(("clouds.yaml", &text)), None, None) {
+            Ok(clouds) => match clouds.cloud(None) {
+                Ok(cloud) => {
+                    let login = cloud.login().map(|login| format!("{login:?}"));
+                    format!("{cloud:?} {:?} {login:?} {clouds:?}", cloud.warnings)
+                }
+                Err(error) => format!("{error} {error:?} {clouds:?}"),
+            },
+            Err(error) => format!("{error} {error:?}"),
+        };
+        assert!(!shown.contains("hunter2"), "{text}{shown}");
+    }
+}

@@ -148,6 +148,35 @@ fn what_is_refused_with_the_new_token_too_is_told_and_does_not_burn_the_token() 
     assert_eq!(world.cloud.logins, 2);
 }
 
+/// A store that refuses every token: its Keystone is another one, for example.
+#[test]
+fn a_store_that_refuses_every_token_does_not_cost_a_login_for_each_request() {
+    let auth = demo(interval(60));
+    let mut cloud = living(3600);
+    let refusals = || (0..9).map(|_| Answer::new(401)).collect();
+    let mut requests = 0;
+    for quarter in 0..160 {
+        cloud.scripted.insert("PUT /v1/AUTH_p/c/o-1".into(), refusals());
+        let mut world = World::new(cloud, vec![Puts::new(1, 1)], std::slice::from_ref(&auth));
+        world.start_at(Duration::from_millis(250 * quarter));
+        world.takes = Duration::from_millis(10);
+        let error = world.run().remove(0).unwrap().unwrap_err();
+        assert_eq!(error.status().map(|it| it.as_u16()), Some(401));
+        requests += world.cloud.count("PUT");
+        cloud = world.cloud;
+        cloud.log.clear();
+    }
+    assert!(requests >= 160, "{requests}");
+    // The first, and one in ten seconds of the forty.
+    assert!(cloud.logins <= 6, "{} logins", cloud.logins);
+    // It is no store's fault for ever: a token that is revoked later is replaced.
+    cloud.scripted.clear();
+    cloud.revocations.push(crate::cloud::START + secs(60));
+    let mut world = World::new(cloud, vec![Puts::new(1, 1)], &[auth]);
+    world.start_at(secs(61));
+    assert_eq!(world.run().remove(0).unwrap().unwrap(), 1);
+}
+
 #[test]
 fn a_token_that_is_not_found_when_it_asks_about_itself_is_renewed() {
     let mut cloud = living(300);
