@@ -21,6 +21,7 @@ mod conditional;
 mod content_range;
 mod delimiter;
 mod draft;
+mod echoed;
 mod encoder;
 mod etag;
 mod exchange;

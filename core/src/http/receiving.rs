@@ -11,6 +11,7 @@ use http::response;
 use super::completion::Completion;
 use super::delimiter::{self, Delimiter, End};
 use super::draft::{Body, Draft, Incoming};
+use super::echoed::without_secrets;
 use super::etag::ETag;
 use super::expect;
 use super::opened::Opened;
@@ -210,7 +211,7 @@ impl Receiving {
         match self.taking {
             Taking::Collecting { body, .. } => reply.body = body.freeze(),
             Taking::Refusing { body } => {
-                reply.body = body.freeze();
+                reply.body = without_secrets(body, &self.draft.head.headers);
                 reply.cut.take_if(|cut| cut.kind() != ExchangeErrorKind::Cancelled);
                 (reply.unproven, reply.until_close) = (false, false);
             }

@@ -3,12 +3,18 @@
 
 use apus_core::checksum::{Algorithm, Declared, Type, Value};
 use apus_core::contract::{Operation, Service as _};
+use apus_core::credentials::Credentials;
 use apus_core::http::Reply;
+use apus_core::machine::{Auth, Call};
 use apus_core::retry::{Idempotency, RetryDecision};
 use apus_core::s3::*;
+use apus_core::secret::Secret;
+use apus_core::sign::Keys;
 use apus_core::{Error, Kind};
 use http::StatusCode;
 use proptest::prelude::*;
+
+use crate::support::{Answer, Sim};
 
 fn service() -> Service {
     let endpoint = BaseUrl::parse("http://localhost:8000").unwrap();
@@ -503,4 +509,26 @@ fn the_servers_time_is_read_from_its_refusal() {
     });
     run.result.unwrap();
     assert_eq!(times[1], "20150830T143600Z");
+}
+
+/// Gateways print the request that they refuse, and old releases of Keystone name the token that they
+/// do not find.
+#[test]
+fn a_refusal_that_repeats_a_secret_of_the_request_does_not_show_it() {
+    let mut keys = Keys::new("AKIDEXAMPLE", "secret");
+    keys.session_token = Some(Secret::new("FwoGZXIvYXdzEBYaD-session"));
+    let auth = Auth::new(Credentials::new(keys));
+    let put = PutObject::new("bucket", "key", "hello");
+    let run =
+        Sim::with_auth(Call::new(put, crate::support::service(|_| {}), 1), auth).run(|head, _| {
+            let header = |name| head.headers.get(name).map_or("", |it| it.to_str().unwrap());
+            let said = [header("x-amz-security-token"), header("authorization")].join(" and ");
+            Answer::new(403).body(format!(
+                "<Error><Code>InvalidToken</Code><Message>no such thing: {said}</Message></Error>"
+            ))
+        });
+    let error = run.result.unwrap_err();
+    let shown = format!("{error} {error:?} {:?}", error.server_message());
+    assert!(shown.contains("no such thing"), "{shown}");
+    assert!(!shown.contains("FwoGZXIv") && !shown.contains("Signature="), "{shown}");
 }
