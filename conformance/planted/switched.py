@@ -23,7 +23,8 @@ PACKAGES = ["-p", "apus-core", "-p", "apus-testing", "--all-features"]
 # Cargo names what it builds of a workspace by where it is in the workspace, so that two trees of the
 # same packages take each other's for their own in one target directory. Another profile for these is
 # another name; their dependencies are shared.
-APART = "".join(f"\n[profile.dev.package.{name}]\ncodegen-units = 200\ndebug = false\n"
+OPTIMISED = os.environ.get("APUS_PLANTED_OPT_LEVEL", "0")
+APART = "".join(f"\n[profile.dev.package.{name}]\ncodegen-units = 200\ndebug = false\nopt-level = {OPTIMISED}\n"
                 for name in ("apus-core", "apus-testing"))
 # With `APUS_REACHED`, each thread writes into that file which switches it reached, and how long it took.
 SWITCH = """

@@ -140,3 +140,55 @@ fn every_public_method_and_type_is_shown_in_an_example() {
         assert!(unshown.is_empty(), "{transport}: no example has {unshown:?}");
     }
 }
+
+/// The files of a folder and of the folders in it.
+fn files(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let texts = entries.map(|path| match path.is_dir() {
+        true => files(&path),
+        false => vec![fs::read_to_string(&path).unwrap()],
+    });
+    texts.flatten().collect()
+}
+
+/// Members that need no example: they say where, or are the same everywhere.
+const PLAIN: [&str; 12] = [
+    "bucket",
+    "key",
+    "container",
+    "object",
+    "version_id",
+    "common",
+    "upload_id",
+    "checksum",
+    "expected_bucket_owner",
+    "customer_key",
+    "conditions",
+    "newest",
+];
+
+#[test]
+fn every_operation_with_members_of_its_own_has_an_example() {
+    let mut operations = 0;
+    for room in ["s3", "swift"] {
+        let room = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../core/src/{room}"));
+        for text in files(&room) {
+            let names = text.lines().filter_map(|line| line.strip_prefix("impl Operation for "));
+            for name in names.map(|rest| rest.trim_end_matches(" {")) {
+                let Some((docs, rest)) = text.split_once(&format!("pub struct {name} ")) else {
+                    continue;
+                };
+                operations += 1;
+                let docs = docs.rsplit("\n\n").next().unwrap();
+                let members = rest.lines().take_while(|line| !matches!(line.trim(), "}" | "new()"));
+                let own = members
+                    .filter_map(|line| line.trim_start().strip_prefix("pub "))
+                    .filter_map(|member| member.split_once(':'))
+                    .filter(|(member, _)| !PLAIN.contains(member))
+                    .count();
+                assert!(own == 0 || docs.contains("```"), "{name} has no example");
+            }
+        }
+    }
+    assert!(operations > 50, "{operations}");
+}

@@ -11,6 +11,13 @@ operation! {
     ///
     /// Of a large object only the manifest is deleted. The status of the response is always 200;
     /// its body has the outcome.
+    ///
+    /// ```
+    /// use apus_core::swift::BulkDelete;
+    ///
+    /// // A 200 may have errors: read the output's.
+    /// let delete = BulkDelete::objects("images", ["a.img", "b.img"]);
+    /// ```
     pub struct BulkDelete {
         /// The objects and containers to delete.
         pub paths: Vec<BulkPath>,

@@ -12,6 +12,14 @@ operation! {
     ///
     /// The ETag in the response is that of the empty body. The request has no `ETag`: Ceph compares
     /// it with another value.
+    ///
+    /// ```
+    /// use apus_core::swift::{Prefix, PutDlo};
+    ///
+    /// // The object is whatever has these names at the time when it is read.
+    /// let segments = Prefix::new("images_segments", "debian/");
+    /// let put = PutDlo::new("images", "debian", segments);
+    /// ```
     pub struct PutDlo {
         /// The container of the manifest.
         pub container: String,

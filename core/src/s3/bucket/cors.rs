@@ -65,6 +65,18 @@ impl CorsRule {
 operation! {
     /// Sets a bucket's CORS rules and replaces its existing ones. "PutBucketCors", S3 API
     /// reference.
+    ///
+    /// ```
+    /// use apus_core::s3::{CorsRule, PutBucketCors};
+    ///
+    /// let rule = CorsRule {
+    ///     allowed_origins: vec!["https://www.example.com".into()],
+    ///     allowed_methods: vec!["GET".into()],
+    ///     ..CorsRule::default()
+    /// };
+    /// // Replaces all rules of the bucket.
+    /// let put = PutBucketCors::new("bucket", vec![rule]);
+    /// ```
     pub struct PutBucketCors on bucket {
         /// The rules, at most 100; the first one that matches a request applies.
         pub rules: Vec<CorsRule>,

@@ -10,6 +10,14 @@ operation! {
     /// If the caller already owns the bucket, us-east-1 and Ceph respond with success, other
     /// regions with 409 `BucketAlreadyOwnedByYou`; MinIO and similar servers respond with
     /// `BucketAlreadyExists`.
+    ///
+    /// ```
+    /// use apus_core::s3::CreateBucket;
+    ///
+    /// // Without a `location_constraint` it is that of the service's region.
+    /// let mut create = CreateBucket::new("bucket");
+    /// create.object_lock_enabled = Some(true);
+    /// ```
     pub struct CreateBucket {
         /// The bucket name.
         pub bucket: String,

@@ -8,6 +8,14 @@ operation! {
     ///
     /// The response to a HEAD request has no error document: for a bucket that does not exist it is
     /// a 404 without a code, for one that the caller may not access a 403 without a code.
+    ///
+    /// ```
+    /// use apus_core::s3::HeadBucket;
+    ///
+    /// let mut head = HeadBucket::new("bucket");
+    /// // A bucket of this name in another account is refused with 403.
+    /// head.expected_bucket_owner = Some("111122223333".into());
+    /// ```
     pub struct HeadBucket {
         /// The bucket name, or the ARN or alias of an access point.
         pub bucket: String,

@@ -56,6 +56,15 @@ fn collect_unknown(element: Element<'_>, unknown: &mut Vec<String>) {
 operation! {
     /// Sets a bucket's lifecycle rules and replaces its existing ones.
     /// "PutBucketLifecycleConfiguration", S3 API reference.
+    ///
+    /// ```
+    /// use apus_core::s3::{LifecycleFilter, LifecycleRule, PutBucketLifecycleConfiguration};
+    ///
+    /// let mut rule = LifecycleRule::enabled(LifecycleFilter::default());
+    /// rule.abort_incomplete_multipart_upload_days = Some(7);
+    /// // Replaces all rules of the bucket.
+    /// let put = PutBucketLifecycleConfiguration::new("bucket", vec![rule]);
+    /// ```
     pub struct PutBucketLifecycleConfiguration on bucket {
         /// The rules: 1 to 1,000.
         pub rules: Vec<LifecycleRule>,

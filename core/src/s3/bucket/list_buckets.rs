@@ -9,6 +9,14 @@ operation! {
     ///
     /// Without `max_buckets` AWS returns all buckets in one page, up to 10,000; otherwise it
     /// returns several pages.
+    ///
+    /// ```
+    /// use apus_core::s3::ListBuckets;
+    ///
+    /// let mut list = ListBuckets::new();
+    /// // Without `max_buckets` the server sends all buckets in one page.
+    /// list.max_buckets = Some(1000);
+    /// ```
     pub struct ListBuckets {
         /// The maximum number of buckets in a page: 1 to 10,000.
         pub max_buckets: Option<u32>,

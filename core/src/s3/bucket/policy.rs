@@ -24,6 +24,15 @@ fn read(reply: &Reply) -> Result<String, Error> {
 
 operation! {
     /// Sets a bucket's policy and replaces its existing one. "PutBucketPolicy", S3 API reference.
+    ///
+    /// ```
+    /// use apus_core::s3::PutBucketPolicy;
+    ///
+    /// let policy = r#"{"Version": "2012-10-17", "Statement": []}"#;
+    /// let mut put = PutBucketPolicy::new("bucket", policy);
+    /// // A policy that would deny its author later changes is otherwise refused.
+    /// put.confirm_remove_self_bucket_access = Some(true);
+    /// ```
     pub struct PutBucketPolicy on bucket {
         /// The policy: at most 20 KiB of JSON, sent unchanged.
         pub policy: String,

@@ -17,6 +17,14 @@ fn read(reply: &Reply) -> Result<Tags, Error> {
 
 operation! {
     /// Sets a bucket's tags and replaces its existing ones. "PutBucketTagging", S3 API reference.
+    ///
+    /// ```
+    /// use apus_core::s3::{PutBucketTagging, Tags};
+    ///
+    /// // Replaces all tags of the bucket.
+    /// let tags = Tags(vec![("team".into(), "images".into())]);
+    /// let put = PutBucketTagging::new("bucket", tags);
+    /// ```
     pub struct PutBucketTagging on bucket {
         /// The tags: at most 50.
         pub tags: Tags,

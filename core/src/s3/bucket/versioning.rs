@@ -48,6 +48,13 @@ impl BucketVersioning {
 
 operation! {
     /// Sets a bucket's versioning state. "PutBucketVersioning", S3 API reference.
+    ///
+    /// ```
+    /// use apus_core::s3::{BucketVersioning, PutBucketVersioning};
+    ///
+    /// // Once enabled, versioning can be suspended, but not removed.
+    /// let put = PutBucketVersioning::new("bucket", BucketVersioning::enabled());
+    /// ```
     pub struct PutBucketVersioning on bucket {
         /// The new state.
         pub versioning: BucketVersioning,

@@ -10,6 +10,14 @@ operation! {
     /// reference.
     ///
     /// Use it with servers that do not implement [`ListObjectsV2`](crate::s3::ListObjectsV2).
+    ///
+    /// ```
+    /// use apus_core::s3::ListObjects;
+    ///
+    /// let mut list = ListObjects::new("bucket");
+    /// // Objects after this key, which itself is not listed.
+    /// list.marker = Some("logs/2026-11-30".into());
+    /// ```
     pub struct ListObjects on listing {
         /// The maximum number of keys and common prefixes in a page: 1,000 by default and at most.
         pub max_keys: Option<u32>,

@@ -7,6 +7,16 @@ use crate::s3::read::{Keys, onward};
 operation! {
     /// Lists a page of a bucket's objects, in the order of their keys. "ListObjectsV2", S3 API
     /// reference.
+    ///
+    /// ```
+    /// use apus_core::s3::ListObjectsV2;
+    ///
+    /// let mut list = ListObjectsV2::new("bucket").prefix("logs/");
+    /// // One level: deeper keys are grouped in `common_prefixes`.
+    /// list.delimiter = Some("/".into());
+    /// // Owners are sent only if they are requested.
+    /// list.fetch_owner = Some(true);
+    /// ```
     pub struct ListObjectsV2 on listing {
         /// The maximum number of keys and common prefixes in a page: 1,000 by default and at most.
         pub max_keys: Option<u32>,

@@ -9,6 +9,15 @@ use crate::xml::Element;
 operation! {
     /// Lists a page of the versions of a bucket's objects, in the order of their keys, newest
     /// first. "ListObjectVersions", S3 API reference.
+    ///
+    /// ```
+    /// use apus_core::s3::ListObjectVersions;
+    ///
+    /// let mut list = ListObjectVersions::new("bucket");
+    /// // Continues within the versions of one key; without the key the version has no effect.
+    /// list.key_marker = Some("disk.img".into());
+    /// list.version_id_marker = Some("3HL4kqtJvjVBH40Nrjfkd".into());
+    /// ```
     pub struct ListObjectVersions on listing {
         /// The maximum number of versions and common prefixes in a page: 1,000 by default and at
         /// most.

@@ -9,6 +9,13 @@ operation! {
     /// another abort deletes them.
     ///
     /// [`ListParts`]: crate::s3::ListParts
+    ///
+    /// ```
+    /// use apus_core::s3::AbortMultipartUpload;
+    ///
+    /// // Parts that are still being sent may be stored after it: list the parts, and abort again.
+    /// let abort = AbortMultipartUpload::new("bucket", "key", "upload-id");
+    /// ```
     pub struct AbortMultipartUpload on upload {
         /// Only if the upload was initiated at this time (directory buckets).
         pub if_match_initiated_time: Option<Timestamp>,

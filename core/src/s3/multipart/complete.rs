@@ -21,6 +21,15 @@ operation! {
     /// whether the upload still exists, and a HEAD request whether the object consists of these
     /// parts, by its ETag or its checksum. Without proof the error's [outcome is
     /// unknown](Error::outcome_unknown).
+    ///
+    /// ```
+    /// use apus_core::s3::{CompleteMultipartUpload, CompletedPart};
+    ///
+    /// let parts = vec![CompletedPart::new(1, "\"b54357faf0632cce46e942fa68356b38\"")];
+    /// let mut complete = CompleteMultipartUpload::new("bucket", "key", "upload-id", parts);
+    /// // The server refuses an object of another size.
+    /// complete.object_size = Some(5 << 20);
+    /// ```
     pub struct CompleteMultipartUpload on upload {
         /// The parts, in ascending order of part numbers.
         pub parts: Vec<CompletedPart>,

@@ -15,6 +15,17 @@ operation! {
     /// incomplete uploads, or [`AbortMultipartUpload`](crate::s3::AbortMultipartUpload) for every
     /// upload of this key that no process uses. Where all attempts fail, the error's
     /// [outcome is unknown](Error::outcome_unknown).
+    ///
+    /// ```
+    /// use apus_core::checksum::{Algorithm, Type};
+    /// use apus_core::s3::CreateMultipartUpload;
+    ///
+    /// let mut create = CreateMultipartUpload::new("bucket", "key");
+    /// // The checksum of the whole object, instead of one of the parts' checksums. The parts have to be
+    /// // sent with the same algorithm.
+    /// create.checksum_algorithm = Some(Algorithm::Crc64Nvme);
+    /// create.checksum_type = Some(Type::FullObject);
+    /// ```
     pub struct CreateMultipartUpload on object {
         /// Metadata, storage class, encryption and other properties of the object.
         pub properties: Properties,

@@ -9,6 +9,14 @@ use crate::xml::Element;
 
 operation! {
     /// Lists a page of an upload's parts, in ascending order. "ListParts", S3 API reference.
+    ///
+    /// ```
+    /// use apus_core::s3::ListParts;
+    ///
+    /// let mut list = ListParts::new("bucket", "key", "upload-id");
+    /// // Parts after number 1000.
+    /// list.part_number_marker = Some(1000);
+    /// ```
     pub struct ListParts on upload {
         /// The maximum number of parts in a page: 1,000 by default and at most.
         pub max_parts: Option<u32>,

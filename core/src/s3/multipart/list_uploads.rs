@@ -10,6 +10,16 @@ use crate::xml::Element;
 operation! {
     /// Lists a page of a bucket's in-progress multipart uploads: neither completed nor aborted.
     /// "ListMultipartUploads", S3 API reference.
+    ///
+    /// ```
+    /// use apus_core::s3::ListMultipartUploads;
+    ///
+    /// let mut list = ListMultipartUploads::new("bucket");
+    /// list.prefix = Some("images/".into());
+    /// // Uploads after this one; without the key the upload has no effect.
+    /// list.key_marker = Some("images/debian".into());
+    /// list.upload_id_marker = Some("upload-id".into());
+    /// ```
     pub struct ListMultipartUploads on listing {
         /// The maximum number of uploads in a page: 1,000 by default and at most.
         pub max_uploads: Option<u32>,

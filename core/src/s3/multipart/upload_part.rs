@@ -11,6 +11,15 @@ use crate::s3::types::CustomerKey;
 operation! {
     /// Uploads a part of 5 MiB to 5 GiB; the last part may be smaller. "UploadPart", S3 API
     /// reference.
+    ///
+    /// ```
+    /// use apus_core::http::Body;
+    /// use apus_core::s3::UploadPart;
+    ///
+    /// // Bytes 5 MiB to 10 MiB of the source that the call is given.
+    /// let body = Body::Source { range: 5 << 20..10 << 20, rewindable: true };
+    /// let part = UploadPart::from_body("bucket", "key", "upload-id", 2, body);
+    /// ```
     pub struct UploadPart on upload {
         /// The part number: 1 to 10,000. A second part of the same number replaces the first.
         pub part_number: u32,

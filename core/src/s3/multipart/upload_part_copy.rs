@@ -8,6 +8,15 @@ use crate::s3::types::{ByteRange, CustomerKey};
 
 operation! {
     /// Uploads a part by copying bytes of an existing object. "UploadPartCopy", S3 API reference.
+    ///
+    /// ```
+    /// use apus_core::s3::{CopySource, UploadPartCopy};
+    ///
+    /// let source = CopySource::new("bucket", "disk.img");
+    /// let mut copy = UploadPartCopy::new("backup", "disk.img", "upload-id", 1, source);
+    /// // The end is exclusive.
+    /// copy.source_range = Some(0..5 << 30);
+    /// ```
     pub struct UploadPartCopy on upload {
         /// The part number: 1 to 10,000.
         pub part_number: u32,

@@ -16,6 +16,15 @@ operation! {
     /// is encrypted with a customer-provided key (SSE-C) can't have any. A server that does not
     /// support annotations may ignore the sub-resource and replace the object itself: send this only
     /// to one that does, such as Amazon S3 ([`Quirks::annotations`](crate::quirks::Quirks)).
+    ///
+    /// ```
+    /// use apus_core::http::ETag;
+    /// use apus_core::s3::PutObjectAnnotation;
+    ///
+    /// let mut put = PutObjectAnnotation::new("bucket", "disk.img", "scan", r#"{"clean": true}"#);
+    /// // Only if the object is still the one that was scanned.
+    /// put.object_if_match = Some(ETag::new("\"b54357faf0632cce46e942fa68356b38\""));
+    /// ```
     pub struct PutObjectAnnotation on object {
         /// The name of the annotation: 1 to 512 bytes, which must not begin with `aws` or `s3`.
         pub annotation_name: String,
@@ -95,6 +104,13 @@ operation! {
     ///
     /// Where the object has no annotation of this name, the server responds with 404,
     /// `NoSuchAnnotation`.
+    ///
+    /// ```
+    /// use apus_core::s3::GetObjectAnnotation;
+    ///
+    /// let mut get = GetObjectAnnotation::new("bucket", "disk.img", "scan");
+    /// get.version_id = Some("3HL4kqtJvjVBH40Nrjfkd".into());
+    /// ```
     pub struct GetObjectAnnotation on object {
         /// The name of the annotation.
         pub annotation_name: String,
@@ -162,6 +178,14 @@ operation! {
     /// A server that does not support annotations may ignore the sub-resource and delete the object
     /// itself: send this only to one that does, such as Amazon S3
     /// ([`Quirks::annotations`](crate::quirks::Quirks)).
+    ///
+    /// ```
+    /// use apus_core::http::ETag;
+    /// use apus_core::s3::DeleteObjectAnnotation;
+    ///
+    /// let mut delete = DeleteObjectAnnotation::new("bucket", "disk.img", "scan");
+    /// delete.object_if_match = Some(ETag::new("\"b54357faf0632cce46e942fa68356b38\""));
+    /// ```
     pub struct DeleteObjectAnnotation on object {
         /// The name of the annotation.
         pub annotation_name: String,

@@ -9,6 +9,14 @@ use crate::s3::types::CustomerKey;
 use crate::xml::Element;
 
 /// Retrieves metadata of an object and of its parts. "GetObjectAttributes", S3 API reference.
+///
+/// ```
+/// use apus_core::s3::{GetObjectAttributes, ObjectAttribute};
+///
+/// let mut get = GetObjectAttributes::new("bucket", "key");
+/// // At least one; what is not named is not sent.
+/// get.attributes = vec![ObjectAttribute::Checksum, ObjectAttribute::ObjectParts];
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetObjectAttributes {
     /// The bucket name, or the ARN or alias of an access point.

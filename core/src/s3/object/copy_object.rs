@@ -15,6 +15,15 @@ operation! {
     /// ETag with that of the source's `If-Match` condition ([`CopySource::conditions`]). An equal
     /// ETag proves the copy if the request had `If-None-Match` or replaced the metadata. Without
     /// proof the error's [outcome is unknown](Error::outcome_unknown).
+    ///
+    /// ```
+    /// use apus_core::s3::{CopyObject, CopySource, Directive, Properties};
+    ///
+    /// let mut copy = CopyObject::new("bucket", "new", CopySource::new("bucket", "old"));
+    /// // Without the directive the copy has the metadata of the source, whatever `properties` says.
+    /// copy.metadata_directive = Some(Directive::Replace);
+    /// copy.properties = Properties::content_type("image/qcow2");
+    /// ```
     pub struct CopyObject {
         /// The destination bucket.
         pub bucket: String,

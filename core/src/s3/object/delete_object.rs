@@ -16,6 +16,14 @@ operation! {
     /// Where the response is lost and the next attempt fails, the object counts as deleted if it
     /// does not exist. A deletion with a condition is repeated only after a HEAD request has shown
     /// that the object is the one named, unless the server is known to respect the condition.
+    ///
+    /// ```
+    /// use apus_core::s3::DeleteObject;
+    ///
+    /// let mut delete = DeleteObject::new("bucket", "key");
+    /// // Without it a versioned bucket keeps the bytes, and gains a delete marker.
+    /// delete.version_id = Some("3HL4kqtJvjVBH40Nrjfkd".into());
+    /// ```
     pub struct DeleteObject on object {
         /// The version to delete permanently.
         pub version_id: Option<String>,

@@ -11,6 +11,14 @@ use crate::xml::{Element, S3_NAMESPACE, Writer};
 /// A successful response may still list objects that were not deleted: see
 /// [`errors`](DeleteObjectsOutput::errors). Delete a key with a character that XML can't represent
 /// with [`DeleteObject`](crate::s3::DeleteObject).
+///
+/// ```
+/// use apus_core::s3::DeleteObjects;
+///
+/// let mut delete = DeleteObjects::new("bucket", ["a.img", "b.img"]);
+/// // The response lists only the errors. A 200 may have some: read `errors`.
+/// delete.quiet = Some(true);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeleteObjects {
     /// The bucket name, or the ARN or alias of an access point.

@@ -15,6 +15,15 @@ operation! {
     /// The body is collected in memory, up to a [limit](Self::collect_limit), and validated there.
     /// [`Download`](crate::task::s3::Download) streams objects of any size, and resumes after a lost
     /// connection.
+    ///
+    /// ```
+    /// use apus_core::http::ByteRange;
+    /// use apus_core::s3::GetObject;
+    ///
+    /// let mut get = GetObject::new("bucket", "key");
+    /// // The end is exclusive: `Range: bytes=0-1023`.
+    /// get.range = Some(ByteRange::Span(0..1024));
+    /// ```
     pub struct GetObject on object {
         /// The version ID; `None` selects the current version.
         pub version_id: Option<String>,

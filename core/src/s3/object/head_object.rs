@@ -14,6 +14,14 @@ operation! {
     ///
     /// The response to a HEAD request has no error document: for an object that does not exist it
     /// is a 404 without a code, or a 403 without a code if the caller may not list the bucket.
+    ///
+    /// ```
+    /// use apus_core::s3::HeadObject;
+    ///
+    /// let mut head = HeadObject::new("bucket", "key");
+    /// // The response has the object's checksum, where the server stored one.
+    /// head.checksum_mode = true;
+    /// ```
     pub struct HeadObject on object {
         /// The version ID; `None` selects the current version.
         pub version_id: Option<String>,

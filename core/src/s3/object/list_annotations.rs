@@ -12,6 +12,13 @@ operation! {
     ///
     /// A server that does not support annotations may ignore the sub-resource and send the object
     /// itself, which is an error here.
+    ///
+    /// ```
+    /// use apus_core::s3::ListObjectAnnotations;
+    ///
+    /// let mut list = ListObjectAnnotations::new("bucket", "disk.img");
+    /// list.annotation_prefix = Some("scan-".into());
+    /// ```
     pub struct ListObjectAnnotations on object {
         /// The version ID of the object; `None` selects the current version.
         pub version_id: Option<String>,

@@ -67,6 +67,20 @@ impl Operation for GetObjectRetention {
 
 operation! {
     /// Sets an object's retention. "PutObjectRetention", S3 API reference.
+    ///
+    /// ```
+    /// use apus_core::Timestamp;
+    /// use apus_core::s3::{PutObjectRetention, Retention};
+    ///
+    /// let retention = Retention {
+    ///     mode: Some("GOVERNANCE".into()),
+    ///     retain_until: Some(Timestamp::from_unix(1_893_456_000)),
+    ///     ..Retention::default()
+    /// };
+    /// let mut put = PutObjectRetention::new("bucket", "key", retention);
+    /// // An earlier date than the one before is otherwise refused.
+    /// put.bypass_governance_retention = Some(true);
+    /// ```
     pub struct PutObjectRetention on object {
         /// The mode and the end; an empty one removes retention of mode `GOVERNANCE`.
         pub retention: Retention,
@@ -142,6 +156,13 @@ impl Operation for GetObjectLegalHold {
 
 operation! {
     /// Places a legal hold on an object, or removes it. "PutObjectLegalHold", S3 API reference.
+    ///
+    /// ```
+    /// use apus_core::s3::PutObjectLegalHold;
+    ///
+    /// // `false` releases it.
+    /// let put = PutObjectLegalHold::new("bucket", "key", true);
+    /// ```
     pub struct PutObjectLegalHold on object {
         /// Whether the object has a legal hold.
         pub hold: bool,

@@ -21,6 +21,16 @@ operation! {
     /// stored object is the one that was sent, by its checksum or its ETag. Without proof the
     /// error's [outcome is unknown](Error::outcome_unknown). An object of equal bytes and metadata
     /// that another client wrote counts as the one that was sent.
+    ///
+    /// ```
+    /// use apus_core::http::Conditions;
+    /// use apus_core::s3::{Properties, PutObject};
+    ///
+    /// let mut put = PutObject::new("bucket", "key", "hello");
+    /// put.properties = Properties::content_type("text/plain");
+    /// // Replaces no object. Where the server ignores the condition, a HEAD request looks first.
+    /// put.conditions = Conditions::absent();
+    /// ```
     pub struct PutObject on object {
         /// The body of the object.
         pub body: Body,

@@ -15,6 +15,13 @@ operation! {
     ///
     /// Where the response is lost, the request is sent again only with a [client
     /// token](Self::client_token), by which the server recognises a repetition.
+    ///
+    /// ```
+    /// use apus_core::s3::RenameObject;
+    ///
+    /// // In a directory bucket. An object of the new name is replaced unless `conditions` forbid it.
+    /// let rename = RenameObject::new("bucket--use1-az4--x-s3", "old", "new");
+    /// ```
     pub struct RenameObject {
         /// The bucket name.
         pub bucket: String,

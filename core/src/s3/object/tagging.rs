@@ -40,6 +40,14 @@ impl Operation for GetObjectTagging {
 
 operation! {
     /// Sets an object's tags and replaces its existing ones. "PutObjectTagging", S3 API reference.
+    ///
+    /// ```
+    /// use apus_core::s3::{PutObjectTagging, Tags};
+    ///
+    /// // Replaces all tags of the object.
+    /// let tags = Tags(vec![("state".into(), "scanned".into())]);
+    /// let put = PutObjectTagging::new("bucket", "key", tags);
+    /// ```
     pub struct PutObjectTagging on object {
         /// The tags: at most 10.
         pub tags: Tags,

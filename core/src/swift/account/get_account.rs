@@ -12,6 +12,14 @@ operation! {
     ///
     /// [`next`](Self::next) gives the page after this one. A page may be shorter than its limit;
     /// only an empty page is the last.
+    ///
+    /// ```
+    /// use apus_core::swift::GetAccount;
+    ///
+    /// let mut list = GetAccount::new();
+    /// // Containers before this name; with `marker`, those between the two.
+    /// list.end_marker = Some("images-2027".into());
+    /// ```
     pub struct GetAccount {
         /// Lists only names that begin with this prefix.
         pub prefix: Option<String>,

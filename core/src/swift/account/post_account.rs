@@ -8,6 +8,14 @@ use crate::swift::types::Metadata;
 operation! {
     /// Changes the account's metadata; items that are not in the request are kept. "Create, update,
     /// or delete account metadata", Object Storage API.
+    ///
+    /// ```
+    /// use apus_core::swift::PostAccount;
+    ///
+    /// let mut post = PostAccount::new();
+    /// // The second key, so that URLs signed with the first one stay valid.
+    /// post.temp_url_keys = [None, Some("TEMP_URL_KEY".into())];
+    /// ```
     pub struct PostAccount {
         /// Items to set.
         pub metadata: Metadata,

@@ -15,6 +15,16 @@ operation! {
     ///
     /// [`next`](Self::next) gives the page after this one. A page may be shorter than its limit;
     /// only an empty page is the last. Listings may lag behind writes.
+    ///
+    /// ```
+    /// use apus_core::swift::GetContainer;
+    ///
+    /// let mut list = GetContainer::new("images").prefix("debian/");
+    /// // One level: deeper names are grouped in subdirectories.
+    /// list.delimiter = Some("/".into());
+    /// // From the newest of all replicas instead of the first that responds.
+    /// list.newest = true;
+    /// ```
     pub struct GetContainer on container {
         /// Lists only names that begin with this prefix.
         pub prefix: Option<String>,

@@ -5,6 +5,14 @@ use crate::swift::operation::*;
 
 operation! {
     /// Shows a container's metadata. "Show container metadata", Object Storage API.
+    ///
+    /// ```
+    /// use apus_core::swift::HeadContainer;
+    ///
+    /// let mut head = HeadContainer::new("images");
+    /// // The newest of all replicas instead of the first that responds.
+    /// head.newest = true;
+    /// ```
     pub struct HeadContainer on container {
         /// Whether the newest of all replicas is requested: `X-Newest`.
         pub newest: bool,

@@ -6,6 +6,14 @@ use crate::swift::operation::*;
 operation! {
     /// Changes the settings of a container; those that are not in the request are kept. "Create,
     /// update, or delete container metadata", Object Storage API.
+    ///
+    /// ```
+    /// use apus_core::swift::{Acl, ContainerSettings, PostContainer};
+    ///
+    /// let mut post = PostContainer::new("images");
+    /// // What is `None` stays as it is.
+    /// post.settings = ContainerSettings { read_acl: Some(Acl::public()), ..ContainerSettings::default() };
+    /// ```
     pub struct PostContainer on container {
         /// The settings to change.
         pub settings: ContainerSettings,

@@ -8,6 +8,14 @@ use crate::swift::operation::*;
 operation! {
     /// Creates a container, or changes the settings of one that exists. "Create container", Object
     /// Storage API.
+    ///
+    /// ```
+    /// use apus_core::swift::PutContainer;
+    ///
+    /// let mut put = PutContainer::new("images");
+    /// // Only when the container is created; later it can't be changed.
+    /// put.storage_policy = Some("nearline".into());
+    /// ```
     pub struct PutContainer {
         /// Its name: up to 256 bytes without a slash.
         pub container: String,

@@ -11,6 +11,14 @@ operation! {
     ///
     /// A large object is copied as a plain one with all its bytes. If its manifest is copied, the
     /// copy is a large object of the same segments.
+    ///
+    /// ```
+    /// use apus_core::swift::CopyObject;
+    ///
+    /// let mut copy = CopyObject::new("images", "debian", "backup", "debian");
+    /// // A large object is otherwise copied as one object of its bytes.
+    /// copy.manifest = true;
+    /// ```
     pub struct CopyObject {
         /// The container of the source.
         pub container: String,

@@ -19,6 +19,15 @@ operation! {
     ///
     /// Swift ignores `If-Range`, treats a malformed `Range` as missing, and responds to several
     /// ranges with `multipart/byteranges`; for that reason only one can be requested here.
+    ///
+    /// ```
+    /// use apus_core::http::ByteRange;
+    /// use apus_core::swift::GetObject;
+    ///
+    /// let mut get = GetObject::new("images", "debian");
+    /// // The last KiB.
+    /// get.range = Some(ByteRange::Last(1024));
+    /// ```
     pub struct GetObject on object {
         /// Requests only these bytes.
         pub range: Option<ByteRange>,

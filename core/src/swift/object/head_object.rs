@@ -11,6 +11,14 @@ operation! {
     /// Shows an object's metadata. "Show object metadata", Object Storage API.
     ///
     /// A large object is a 200 even if some of its segments are missing.
+    ///
+    /// ```
+    /// use apus_core::swift::HeadObject;
+    ///
+    /// let mut head = HeadObject::new("images", "debian");
+    /// // The size of the manifest itself, not of the large object.
+    /// head.manifest = true;
+    /// ```
     pub struct HeadObject on object {
         /// Requests only these bytes.
         pub range: Option<ByteRange>,

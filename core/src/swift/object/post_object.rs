@@ -9,6 +9,13 @@ operation! {
     /// API.
     ///
     /// Metadata and headers that are not in the request are removed; only the content type is kept.
+    ///
+    /// ```
+    /// use apus_core::swift::{PostObject, Properties};
+    ///
+    /// // Replaces all metadata: what is not given is removed. The content type stays if it is `None`.
+    /// let post = PostObject::new("images", "debian", Properties::default());
+    /// ```
     pub struct PostObject on object {
         /// The object's new properties.
         pub properties: Properties,

@@ -16,6 +16,14 @@ operation! {
     ///
     /// Use the upload machine for larger objects, for sources of unknown length and for uploads
     /// that take longer than a token is valid.
+    ///
+    /// ```
+    /// use apus_core::swift::PutObject;
+    ///
+    /// let mut put = PutObject::new("images", "key", "hello");
+    /// // Replaces no object.
+    /// put.if_absent = true;
+    /// ```
     pub struct PutObject on object {
         /// The object's bytes.
         pub body: Body,

@@ -11,6 +11,14 @@ operation! {
     ///
     /// An object that is not the manifest of one is among the [failures](Deleted::failed). One that
     /// does not exist is [counted](Deleted::not_found).
+    ///
+    /// ```
+    /// use apus_core::swift::DeleteSlo;
+    ///
+    /// let mut delete = DeleteSlo::new("images", "debian");
+    /// // The server removes the segments after its response, which tells nothing of them.
+    /// delete.later = true;
+    /// ```
     pub struct DeleteSlo on manifest {
         /// Whether only the manifest is deleted at once, and the segments later. All of them must
         /// be in one container, and none may be a large object. The response then counts nothing.

@@ -10,6 +10,14 @@ use crate::swift::slo::{Segment, slo_etag};
 operation! {
     /// Shows the segments of a static large object. "Static Large Objects", Swift:
     /// `?multipart-manifest=get`.
+    ///
+    /// ```
+    /// use apus_core::swift::GetManifest;
+    ///
+    /// let mut get = GetManifest::new("images", "debian");
+    /// // As it was put, for `PutSlo` again, without what the server added.
+    /// get.raw = true;
+    /// ```
     pub struct GetManifest on manifest {
         /// Whether the manifest is returned as it was sent: `format=raw`. It then does not show
         /// which segments are large objects themselves.

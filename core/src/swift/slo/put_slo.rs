@@ -16,6 +16,15 @@ use crate::swift::types::{ETag, Properties};
 ///
 /// The server checks every segment first, which may take longer than a connection is kept open.
 /// With `heartbeat` it responds at once, and the response's body has the outcome.
+///
+/// ```
+/// use apus_core::swift::{ObjectSegment, PutSlo, Segment};
+///
+/// let segment = ObjectSegment::new("images_segments", "debian/00000001");
+/// let put = PutSlo::new("images", "debian", vec![Segment::Object(segment)]);
+/// // Blanks before the response keep the connection open; an error then comes with status 200.
+/// assert!(put.heartbeat);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PutSlo {
     /// The container of the manifest.
