@@ -24,7 +24,7 @@ pub use self::driven::{Driven, Handle, Started};
 pub use self::machine::{Machine, OnFailure, OpensHead, Step, StreamWindow};
 pub use self::notice::Notice;
 pub use self::task::{IntoMachine, Paged, Pages, Start};
-use crate::checksum::Value;
+use crate::checksum::{Algorithm, Value};
 use crate::error::Error;
 use crate::http::{Draft, Reply, Timeouts};
 pub use crate::http::{GivenSource, Needs, SourceNeeds};
@@ -115,7 +115,7 @@ pub trait Operation {
 
     /// Determines the outcome of a call that failed after an attempt that may have been carried
     /// out. Called first with no [`looks`](Doubt::looks), and again after the response to each
-    /// [`Recovery::Look`].
+    /// [`Recovery::Look`] and after each [`Recovery::Hash`].
     fn recover(&self, service: &Self::Service, doubt: &Doubt<'_>) -> Recovery<Self::Output> {
         let _ = (service, doubt);
         Recovery::Unknown
@@ -183,6 +183,9 @@ pub enum Recovery<T> {
     Never,
     /// Send this request, which changes nothing, to find out more.
     Look(Box<Draft>),
+    /// Compute these digests over the body, which is read again for it and compared with what was
+    /// sent; nothing is sent. [`Operation::recover`] is called again if the body is the same.
+    Hash(Vec<Algorithm>),
     /// Nothing proves the outcome.
     Unknown,
 }
@@ -195,6 +198,7 @@ impl<T> Recovery<T> {
             Self::NotDone => Recovery::NotDone,
             Self::Never => Recovery::Never,
             Self::Look(draft) => Recovery::Look(draft),
+            Self::Hash(digests) => Recovery::Hash(digests),
             Self::Unknown => Recovery::Unknown,
         }
     }

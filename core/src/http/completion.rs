@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
 use http::StatusCode;
 
 use super::draft::Draft;
@@ -35,10 +34,8 @@ impl Completion {
 
     /// Creates the completion of a draft that only requests a lease, which was granted.
     pub(crate) fn granted(draft: Box<Draft>, now: Now, generation: u64) -> Self {
-        let (mut head, ()) = http::Response::new(()).into_parts();
-        head.status = StatusCode::NO_CONTENT;
         let origin = Origin { at: now, generation, renewal: false, expecting: false };
-        Self::new(draft, Ok(Reply::new(head, Bytes::new())), None, Few::new(), origin)
+        Self::new(draft, Ok(Reply::of_none()), None, Few::new(), origin)
     }
 
     pub(super) fn new(

@@ -37,6 +37,11 @@ pub struct Draft {
     pub(crate) checksums: Few<BodyChecksum>,
     /// Digests of the body that are not sent, but returned by the completion.
     pub digests: Vec<Algorithm>,
+    /// Whether MD5 is one of these digests if the signature does not cover the body. If it does,
+    /// the completion has the SHA-256 of the signature.
+    pub(crate) md5_if_unsigned: bool,
+    /// Whether nothing is sent: the body is only hashed, see [`Draft::only_hashing`].
+    pub(crate) only_hashes: bool,
     /// How the body is covered by the signature.
     pub payload: Payload,
     /// The frames of a body that is sent aws-chunked.
@@ -84,6 +89,8 @@ impl Draft {
             body: Body::Empty,
             checksums: Few::new(),
             digests: Vec::new(),
+            md5_if_unsigned: false,
+            only_hashes: false,
             payload: Payload::Hashed,
             framing: None,
             sealing: Sealing::Open,
@@ -100,6 +107,17 @@ impl Draft {
             places: Positions::default(),
             retry_policy: None,
         })
+    }
+
+    /// Returns a draft that is not sent: a transport reads its body and computes these digests.
+    /// [`Exchange::request`](super::Exchange::request) then fails, and the completion of the
+    /// rejected exchange is a success that has them.
+    pub(crate) fn only_hashing(body: Body, digests: Vec<Algorithm>) -> Box<Self> {
+        let mut draft = Self::new(HASH_BODY, Method::PUT, Uri::default());
+        draft.only_hashes = true;
+        draft.body = body;
+        draft.digests = digests;
+        draft
     }
 
     /// Returns the checksums that are computed over the body and sent in headers, before the head
@@ -329,6 +347,9 @@ impl Ticket {
         Some((number, self))
     }
 }
+
+/// The operation of a draft that is not sent.
+const HASH_BODY: &str = "HashBody";
 
 /// The most bytes of a collected response: ten times a full listing of 1,000 keys of maximum
 /// length.

@@ -15,6 +15,7 @@ use super::draft::{Body, Draft, Framing, Payload};
 use super::encoder::Encoder;
 use super::frame;
 use super::receiving::Receiving;
+use super::reply::Reply;
 use super::sent::{Origin, Sent};
 use super::timeouts::Timeouts;
 use crate::checksum::{Algorithm, Digests, Hasher, Hashers, Value};
@@ -80,7 +81,12 @@ impl Exchange {
         Self::new(draft, now, generation, Some(signing))
     }
 
-    fn new(draft: Box<Draft>, now: Now, generation: u64, signing: Option<Signing>) -> Self {
+    fn new(mut draft: Box<Draft>, now: Now, generation: u64, signing: Option<Signing>) -> Self {
+        let signed =
+            signing.is_some() && draft.payload == Payload::Hashed && draft.framing.is_none();
+        if draft.md5_if_unsigned && !signed && !draft.digests.contains(&Algorithm::Md5) {
+            draft.digests.push(Algorithm::Md5);
+        }
         let outgoing = match &draft.body {
             Body::Empty => Outgoing::Empty,
             Body::Bytes(bytes) => Outgoing::Bytes(bytes.clone()),
@@ -104,6 +110,18 @@ impl Exchange {
     /// head contains a checksum or digest of them.
     pub fn measures(&self) -> bool {
         matches!(self.outgoing, Outgoing::Source { .. }) && !self.sealed && self.computes()
+    }
+
+    /// Returns the algorithms that are computed over the body before it is sent, each once.
+    pub fn algorithms(&self) -> Vec<Algorithm> {
+        let payload = self.hashes_payload() && !self.draft.body.is_empty();
+        let mut algorithms: Vec<Algorithm> = Vec::new();
+        for algorithm in self.draft.measured(payload) {
+            if !algorithms.contains(&algorithm) {
+                algorithms.push(algorithm);
+            }
+        }
+        algorithms
     }
 
     /// Takes the next piece of the first pass over the source.
@@ -146,11 +164,15 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// A source that had to be measured was not, or not to its end; a header can't be signed.
+    /// A source that had to be measured was not, or not to its end; a header can't be signed. A
+    /// draft that is not sent, but only hashed: [`reject`](Self::reject) then completes it.
     pub fn request(&mut self) -> Result<&request::Parts, Error> {
         if !self.sealed {
             self.seal().map_err(|error| error.in_operation(self.draft.operation))?;
             self.sealed = true;
+        }
+        if self.draft.only_hashes {
+            return Err(Error::invalid_input("the body was to be hashed, and not sent"));
         }
         Ok(&self.draft.head)
     }
@@ -253,9 +275,14 @@ impl Exchange {
         Completion::new(self.draft, Err(why), self.sent, self.computed, self.origin)
     }
 
-    /// Ends the exchange before anything was sent: the head or the body could not be created.
+    /// Ends the exchange before anything was sent: the head or the body could not be created, or
+    /// nothing was to be sent.
     pub fn reject(self, why: Error) -> Completion {
-        Completion::new(self.draft, Err(why), self.sent, self.computed, self.origin)
+        let outcome = match self.draft.only_hashes && self.sealed {
+            true => Ok(Reply::of_none()),
+            false => Err(why),
+        };
+        Completion::new(self.draft, outcome, self.sent, self.computed, self.origin)
     }
 
     pub(crate) fn into_renewal(mut self) -> Self {
@@ -295,7 +322,11 @@ impl Exchange {
                 self.draft.head.headers.insert(stamp.name.clone(), stamp.value(value));
             }
         }
-        let computed = measured.iter().filter(|value| self.draft.tells(value.algorithm()));
+        let signed = self.draft.md5_if_unsigned && self.hashes_payload();
+        let computed = measured.iter().filter(|value| {
+            let algorithm = value.algorithm();
+            self.draft.tells(algorithm) || signed && algorithm == Algorithm::Sha256
+        });
         self.computed.extend(computed.copied());
         // Not signed: a proxy may replace the length by chunks, or chunks by a length.
         self.draft.head.headers.remove(CONTENT_LENGTH);

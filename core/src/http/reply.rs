@@ -37,6 +37,13 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// Creates what stands for the response to a draft that is not sent: 204 without a field.
+    pub(super) fn of_none() -> Self {
+        let (mut head, ()) = http::Response::new(()).into_parts();
+        head.status = StatusCode::NO_CONTENT;
+        Self::new(head, Bytes::new())
+    }
+
     /// Creates a response whose body is in memory, as another HTTP client returned it.
     pub fn new(head: response::Parts, body: Bytes) -> Self {
         let hashers = Hashers::default();

@@ -55,6 +55,8 @@ pub struct Call<O: Operation> {
     cancelled: bool,
     /// Whether the outcome is determined even after a cancellation.
     persists: bool,
+    /// Whether the body was read again, to be hashed.
+    hashed: bool,
     computed: Vec<Value>,
     /// The checksums of the body, of all attempts.
     all_computed: Vec<Value>,
@@ -108,6 +110,7 @@ impl<O: Operation> Call<O> {
             recovered: false,
             cancelled: false,
             persists: false,
+            hashed: false,
             computed: Vec::new(),
             all_computed: Vec::new(),
             question: None,

@@ -16,6 +16,10 @@
 //! | another MD5 as ETag, where the server's ETags are MD5s, without SSE-KMS and SSE-C | another |
 //! | anything else: equal size, number of parts, a later date, an opaque ETag | unknown |
 //!
+//! A digest that the table needs is computed over the body while the body is sent, or after the look
+//! (`Recovery::Hash`): the body is then read again and compared with what was sent. An MD5 of a
+//! body that a signature or a checksum covers is only computed after the look.
+//!
 //! An object that is ours by this table must also have the requested properties, except tags and
 //! access, which a HEAD response does not have. An object of equal bytes with other metadata,
 //! storage class, encryption or lock is unknown: it may be an older one. An object of equal bytes

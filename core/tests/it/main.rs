@@ -36,6 +36,7 @@ mod error_kinds;
 #[cfg(all(feature = "clouds", feature = "store"))]
 mod error_messages;
 mod framed_bodies;
+mod hashed_once;
 #[cfg(feature = "store")]
 mod images;
 #[cfg(feature = "key-paths")]

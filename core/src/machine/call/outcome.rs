@@ -2,19 +2,25 @@
 //!
 //! ```text
 //!  conclude ──▶ Operation::recover ─┬─ Done ──────────────────────────────▶ success
-//!     ▲                             ├─ NotDone, Never ─▶ sent again, or the error
-//!     │                             ├─ Unknown ─▶ the error, whose outcome is unknown
+//!     ▲   ▲                         ├─ NotDone, Never ─▶ sent again, or the error
+//!     │   │                         ├─ Unknown ─▶ the error, whose outcome is unknown
+//!     │   └─ digests ◀── a hash ◀───┤
 //!     └── response ◀── a look ◀─────┘
 //! ```
+//!
+//! A digest that only a lost response makes necessary is computed after it: the body is read again,
+//! and compared by a digest that was computed when it was sent. Without such a digest, or if the
+//! bodies differ, it proves nothing.
 
 use http::StatusCode;
 
 use super::Call;
 use super::State;
 use super::decision;
+use crate::checksum::{Algorithm, Value};
 use crate::contract::{Doubt, Operation, Recovery, Service as _};
 use crate::error::Error;
-use crate::http::{Completion, Draft, Reply};
+use crate::http::{Body, Completion, Draft, Reply};
 use crate::now::{Now, Wait};
 use crate::retry::{Attempts, Idempotency, RetryDecision};
 
@@ -73,6 +79,17 @@ impl<O: Operation> Call<O> {
                 self.looking = Some(Looking { draft, attempts, replies, failed });
                 self.state = delay.map_or(State::Ready, State::Backoff);
             }
+            Recovery::Hash(digests) if self.looks_on() && !self.hashed => {
+                self.hashed = true;
+                match self.hash(digests) {
+                    Some(draft) => {
+                        let attempts = Attempts::new(self.seed);
+                        self.looking = Some(Looking { draft, attempts, replies, failed });
+                        self.state = State::Ready;
+                    }
+                    None => self.unproven(now, failed),
+                }
+            }
             Recovery::NotDone => match failed.repeat {
                 Repeat::Decided(delay) if !self.cancelled => {
                     self.state = delay.map_or(State::Ready, State::Backoff);
@@ -86,11 +103,42 @@ impl<O: Operation> Call<O> {
                 }
             },
             Recovery::Never => self.state = State::Over(Some(Err(failed.error))),
-            Recovery::Unknown if failed.repeat == Repeat::Anyway => {
-                self.repeat(now, failed.error, false);
+            Recovery::Look(_) | Recovery::Hash(_) | Recovery::Unknown => {
+                self.unproven(now, failed);
             }
-            Recovery::Look(_) | Recovery::Unknown => self.unknown(failed.error),
         }
+    }
+
+    /// Handles a failure whose outcome nothing proves.
+    fn unproven(&mut self, now: Now, failed: Failed) {
+        match failed.repeat {
+            Repeat::Anyway => self.repeat(now, failed.error, false),
+            Repeat::No | Repeat::Proven | Repeat::Decided(_) => self.unknown(failed.error),
+        }
+    }
+
+    /// Returns a draft that computes these digests over the body, and those that it had when it was
+    /// sent.
+    fn hash(&self, mut digests: Vec<Algorithm>) -> Option<Box<Draft>> {
+        let draft = self.operation.draft(&self.service).ok()?;
+        digests.extend(self.all_computed.iter().map(Value::algorithm));
+        Some(Draft::only_hashing(draft.body, digests))
+    }
+
+    /// Adds the digests of a body that was read again. Returns whether it is the body that was
+    /// sent: bytes in memory are, bytes of a source if each digest of them is.
+    fn hashed(&mut self, done: &Completion) -> bool {
+        let same = self.is_same(done.computed());
+        if same || matches!(done.draft().body, Body::Bytes(_)) {
+            self.computed = done.computed().to_vec();
+            self.keep_computed();
+            return true;
+        }
+        false
+    }
+
+    fn is_same(&self, again: &[Value]) -> bool {
+        !self.all_computed.is_empty() && self.all_computed.iter().all(|value| again.contains(value))
     }
 
     fn looks_on(&self) -> bool {
@@ -122,6 +170,16 @@ impl<O: Operation> Call<O> {
     /// Handles the response to a look, or its failure.
     pub(super) fn looked(&mut self, now: Now, done: Completion) {
         let Some(mut looking) = self.looking.take() else { return };
+        if done.draft().only_hashes {
+            if done.outcome().is_err() || !self.hashed(&done) {
+                return self.unproven(now, looking.failed);
+            }
+            // Where the look decides whether the operation is sent, it is the last thing before.
+            if matches!(looking.failed.repeat, Repeat::Decided(_)) {
+                looking.replies.clear();
+            }
+            return self.conclude(now, looking.failed, looking.replies);
+        }
         let error = match done.into_parts().1 {
             Ok(reply) if reply.cut.is_none() && !is_busy(reply.status()) => {
                 looking.replies.push(reply);

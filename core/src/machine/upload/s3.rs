@@ -67,7 +67,9 @@ pub struct UploadOptions {
     /// Common request parameters.
     pub common: CommonParams,
     /// Whether ETags are compared with the MD5s of what was sent, where the service's ETags are
-    /// MD5s. This computes an MD5 of each request's body.
+    /// MD5s. An MD5 of a request's body is computed only if neither the signature covers the body
+    /// nor a checksum that the server is known to compare; to have it always, add MD5 to
+    /// [`ChecksumOptions::digests`].
     pub verify_etag: bool,
     /// What a failed upload leaves on the server.
     pub on_failure: OnFailure,
@@ -474,9 +476,7 @@ fn job(bucket: String, key: String, options: UploadOptions, service: &Service, s
     let mut checksum = options.checksum;
     let quirks = &service.config().quirks;
     let verify_etag = options.verify_etag && quirks.etag_is_md5;
-    if verify_etag && !checksum.digests.contains(&Algorithm::Md5) {
-        checksum.digests.push(Algorithm::Md5);
-    }
+    checksum.md5_if_uncovered |= verify_etag;
     let checksum_type = match algorithm {
         Some(Algorithm::Crc64Nvme) => Some(Type::FullObject),
         Some(_) => options.checksum_type,

@@ -210,7 +210,7 @@ impl Operation for CompleteMultipartUpload {
             // The upload does not exist any more: no attempt can complete it.
             Recovery::NotDone | Recovery::Never if gone => Recovery::Never,
             Recovery::NotDone | Recovery::Never => Recovery::NotDone,
-            Recovery::Look(_) | Recovery::Unknown => Recovery::Unknown,
+            Recovery::Look(_) | Recovery::Hash(_) | Recovery::Unknown => Recovery::Unknown,
         }
     }
 

@@ -162,7 +162,7 @@ impl Operation for CopyObject {
             // The copy of an object with several parts has the ETag of an object with one part.
             Recovery::NotDone if look.status().is_success() => Recovery::Unknown,
             Recovery::NotDone | Recovery::Never => Recovery::NotDone,
-            Recovery::Look(_) | Recovery::Unknown => Recovery::Unknown,
+            Recovery::Look(_) | Recovery::Hash(_) | Recovery::Unknown => Recovery::Unknown,
         }
     }
 

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use http::StatusCode;
 
-use crate::checksum::{Algorithm, RequestChecksumCalculation, Value};
+use crate::checksum::{Algorithm, Declared, Value};
 use crate::http::Body;
 use crate::s3::commit_check::Evidence;
 use crate::s3::object::{HeadObject, ObjectHead, Stored, proven};
@@ -65,26 +66,39 @@ impl PutObject {
         named.is_some_and(|named| there.is_some_and(|there| there != *named))
     }
 
-    /// Returns the checksum options, with the digests that identify the object if the response is
-    /// lost and the next attempt fails its precondition: the MD5, which is the ETag on most
-    /// servers, and CRC-64/NVME, which AWS computes for every object.
-    fn evident(&self, service: &Service) -> Cow<'_, ChecksumOptions> {
+    /// Returns the checksum options, with the MD5, which is the ETag on most servers and identifies
+    /// the object if the response is lost and the next attempt fails its precondition. Where the
+    /// body is covered otherwise, it is computed only then: see [`hash`](Self::hash).
+    fn evident(&self) -> Cow<'_, ChecksumOptions> {
         let reads_again = !matches!(self.body, Body::Source { rewindable: false, .. });
-        if self.conditions.is_empty() || !reads_again {
+        let known = self.checksum.md5_if_uncovered || !Algorithm::Md5.is_available();
+        if self.conditions.is_empty() || !reads_again || known {
             return Cow::Borrowed(&self.checksum);
         }
-        let config = service.config();
-        let policy = config.checksum.with(&self.checksum.overrides);
-        let keeps = config.quirks.full_object_checksums
-            && policy.request_mode() != RequestChecksumCalculation::Never;
-        let wanted = [(Algorithm::Md5, true), (Algorithm::Crc64Nvme, keeps)];
-        let mut options = self.checksum.clone();
-        for (algorithm, _) in wanted.into_iter().filter(|(_, wanted)| *wanted) {
-            if algorithm.is_available() && !options.digests.contains(&algorithm) {
-                options.digests.push(algorithm);
-            }
+        Cow::Owned(ChecksumOptions { md5_if_uncovered: true, ..self.checksum.clone() })
+    }
+
+    /// Returns the digests that may still prove whose object the response to a HEAD shows: the
+    /// algorithms of its checksums, and MD5 if its ETag may be one. `None` if there are none, or if
+    /// the body can't be read again.
+    fn hash(&self, look: &Reply, computed: &[Value]) -> Option<Vec<Algorithm>> {
+        if look.status() != StatusCode::OK || self.body.is_empty() {
+            return None;
         }
-        Cow::Owned(options)
+        if matches!(self.body, Body::Source { rewindable: false, .. }) {
+            return None;
+        }
+        let head = ObjectHead::read(look);
+        let whole = head.checksums.iter().filter_map(|declared| match declared {
+            Declared::FullObject(value) => Some(value.algorithm()),
+            Declared::Composite(_) => None,
+        });
+        let tag = head.etag.as_ref().filter(|tag| tag.is_md5()).map(|_| Algorithm::Md5);
+        let has = |algorithm| computed.iter().any(|value| value.algorithm() == algorithm);
+        let more =
+            whole.chain(tag).filter(|algorithm| algorithm.is_available() && !has(*algorithm));
+        let more: Vec<_> = more.collect();
+        (!more.is_empty()).then_some(more)
     }
 }
 
@@ -98,7 +112,7 @@ impl Operation for PutObject {
             .with(&self.conditions)
             .with(&self.common)
             .object_body(&self.body)
-            .checksum(Need::Supported, &self.evident(service))
+            .checksum(Need::Supported, &self.evident())
             .finish()
     }
 
@@ -126,6 +140,10 @@ impl Operation for PutObject {
         evidence.replaces = self.conditions.if_match.as_ref();
         let there = look.status().is_success();
         match proven(service, look, &evidence) {
+            Recovery::Unknown => match self.hash(look, doubt.computed) {
+                Some(digests) => Recovery::Hash(digests),
+                None => Recovery::Unknown,
+            },
             // The server may ignore preconditions: the object found may have replaced ours, and a
             // pending attempt may replace it.
             Recovery::NotDone

@@ -27,6 +27,10 @@ pub struct ChecksumOptions {
     pub content_md5: Option<String>,
     /// The digests to compute over the body without sending them; the completion has them.
     pub digests: Vec<Algorithm>,
+    /// Whether to compute the MD5 of the body, to compare it with the object's ETag, if neither the
+    /// signature covers the body nor a checksum that the server is known to compare. If the
+    /// signature does, its SHA-256 is among the computed values.
+    pub md5_if_uncovered: bool,
     /// Overrides of the client's checksum policy.
     pub overrides: Overrides,
 }
@@ -67,6 +71,7 @@ impl Request<'_> {
         self.plan.policy = self.plan.policy.with(&options.overrides);
         self.take_supported();
         self.draft().digests.clone_from(&options.digests);
+        self.plan.md5_if_uncovered = options.md5_if_uncovered;
         // `never` also applies to precomputed checksums: it is for servers that reject checksums.
         let never = self.plan.policy.request_mode() == RequestChecksumCalculation::Never;
         let values = if never { &[] } else { options.values.as_slice() };
@@ -265,7 +270,13 @@ impl Request<'_> {
                 Payload::Hashed
             }
         };
+        let compared = self.trusts_trailers();
+        let asked = self.plan.md5_if_uncovered;
         let draft = self.draft();
+        let in_trailer = draft.framing.as_ref().is_some_and(|framing| framing.trailer.is_some());
+        // A server that compares checksums in trailers compares those in headers too.
+        let covered = compared && (in_trailer || !draft.checksums.is_empty());
+        draft.md5_if_unsigned = asked && !covered;
         let before = !draft.checksums.is_empty()
             || draft.payload == Payload::Hashed && draft.framing.is_none();
         if before && self.reads_once() && !self.spools() {

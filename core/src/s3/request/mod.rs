@@ -26,6 +26,8 @@ pub(super) type Request<'a> = crate::request::Request<'a, Service>;
 pub(crate) struct Plan {
     policy: Policy,
     streaming: bool,
+    /// [`ChecksumOptions::md5_if_uncovered`].
+    md5_if_uncovered: bool,
     /// The bucket's name as the caller gave it; empty for a request on the service.
     bucket: String,
 }
@@ -113,8 +115,12 @@ impl<'a> Request<'a> {
         draft.head.headers.insert(HOST, endpoint.host);
         draft.sealing =
             Sealing::SigV4 { region: endpoint.signing_region, service: endpoint.signing_name };
-        let plan =
-            Plan { policy: service.config().checksum, streaming: false, bucket: bucket.to_owned() };
+        let plan = Plan {
+            policy: service.config().checksum,
+            streaming: false,
+            md5_if_uncovered: false,
+            bucket: bucket.to_owned(),
+        };
         let origin = Some((endpoint.scheme, endpoint.authority));
         Self::to(service, draft, plan, origin, target)
     }

@@ -114,12 +114,14 @@ impl Answer {
 pub(crate) struct Sim<M: Machine> {
     pump: Pump<M>,
     source: Bytes,
+    later: Option<(usize, Bytes)>,
     streamed: bool,
     ordered: bool,
     cancel: Option<(Duration, OnFailure)>,
     now: Now,
     flights: Vec<Flight>,
     requests: Vec<String>,
+    hashed: Vec<(&'static str, usize)>,
     peak: usize,
     dismissed: usize,
     sink: Vec<Option<u8>>,
@@ -142,6 +144,8 @@ pub(crate) struct Run<M: Machine> {
     pub(crate) pump: Pump<M>,
     /// `METHOD target`, and the range where there was one, in the order they were sent.
     pub(crate) requests: Vec<String>,
+    /// The bytes that were hashed for each request before it was sent, times the algorithms.
+    pub(crate) hashed: Vec<(&'static str, usize)>,
     /// The most exchanges that were in flight at once.
     pub(crate) peak: usize,
     /// Exchanges that had to be broken off because the sink could never have taken their bytes.
@@ -169,12 +173,14 @@ impl<M: Machine> Sim<M> {
         Self {
             pump: Pump::new(machine, auths, Waker::noop().clone()),
             source: Bytes::new(),
+            later: None,
             streamed: false,
             ordered: false,
             cancel: None,
             now: Now::new(START, Duration::from_secs(1_440_938_160)),
             flights: Vec::new(),
             requests: Vec::new(),
+            hashed: Vec::new(),
             peak: 0,
             dismissed: 0,
             sink: Vec::new(),
@@ -184,6 +190,12 @@ impl<M: Machine> Sim<M> {
     /// What bodies are ranges of.
     pub(crate) fn source(mut self, source: impl Into<Bytes>) -> Self {
         self.source = source.into();
+        self
+    }
+
+    /// What they are ranges of after this many of them were sent.
+    pub(crate) fn then_source(mut self, after: usize, source: impl Into<Bytes>) -> Self {
+        self.later = Some((after, source.into()));
         self
     }
 
@@ -272,13 +284,28 @@ impl<M: Machine> Sim<M> {
             Outgoing::Empty => Bytes::new(),
             Outgoing::Bytes(bytes) => bytes.clone(),
             Outgoing::Source { range } => {
+                if let Some((left, later)) = &mut self.later {
+                    match left.checked_sub(1) {
+                        Some(less) => *left = less,
+                        None => self.source = later.clone(),
+                    }
+                }
                 self.source.slice(range.start as usize..range.end as usize)
             }
         };
         if exchange.measures() {
             exchange.load(body.clone()).unwrap();
         }
+        let hashed = exchange.algorithms().len() * body.len();
+        if let Err(error) = exchange.request() {
+            // A body that is only hashed.
+            let what = format!("{} {hashed}", exchange.operation());
+            self.hashed.push((exchange.operation(), hashed));
+            self.requests.push(what);
+            return self.pump.complete(self.now, exchange.reject(error));
+        }
         let head = exchange.request().unwrap().clone();
+        self.hashed.push((exchange.operation(), hashed));
         let range = head.headers.get("range").map(|range| range.to_str().unwrap());
         let words = [head.method.as_str(), head.uri.path_and_query().unwrap().as_str()];
         self.requests.push(words.into_iter().chain(range).collect::<Vec<_>>().join(" "));
@@ -361,6 +388,7 @@ impl<M: Machine> Sim<M> {
             result,
             pump: self.pump,
             requests: self.requests,
+            hashed: self.hashed,
             peak: self.peak,
             dismissed: self.dismissed,
             sink,

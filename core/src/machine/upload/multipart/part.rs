@@ -45,6 +45,7 @@ impl Multipart {
                     || own.is_some_and(|own| Some(own) != job.algorithm);
                 part.checksum.algorithm = job.algorithm.filter(|_| is_named);
                 part.checksum.digests.clone_from(&job.checksum.digests);
+                part.checksum.md5_if_uncovered = job.checksum.md5_if_uncovered;
                 part.customer_key = job.customer_key();
                 part.common.clone_from(&job.common);
                 PartCall::Send(self.call(part, SEED + number))
