@@ -3,6 +3,8 @@
 //! ```text
 //!  containers of the backend, with their `_segments` ─▶ segments, by their names ─ none old? ─▶ over
 //!                                                            │
+//!  the object that the names of old segments have in them: HEAD ─▶ what it names ─ all? ─▶ over
+//!                                                            │
 //!  every container of the account ─▶ every other object: HEAD ─┬─ static ─▶ its manifest ─▶ named
 //!                                                              └─ dynamic ─▶ its prefix ──▶ named
 //!  a segment that nothing names may be a manifest itself ─▶ HEAD ─▶ what it names ─▶ …
@@ -10,12 +12,17 @@
 //!  what is left, as uploads: all of whose segments are old ◀─┘
 //! ```
 //!
+//! A HEAD for each object of the account is needed only if there is something to remove: a listing does
+//! not show every manifest. It shows no dynamic one, and no static one that was made before Swift
+//! 2.18; where it shows one (`slo_etag`), the HEAD is left out.
+//!
 //! Nothing is removed if one manifest could not be read, or if a container keeps older versions that
 //! can't be listed: an object that is not known may consist of the segments.
 
 mod names;
 mod segments;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use apus_blocking::swift::{self, GetManifest, HeadObject, Segment};
@@ -78,7 +85,11 @@ pub(crate) fn run(stage: &Stage, orphans: &Orphans) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let looking = open.watch.show("reading manifests", None);
-    let problems = look(account, &all, &mut segments)?;
+    let read = look_where_expected(account, &mut segments, bound)?;
+    let problems = match segments.orphans(bound).0.is_empty() {
+        true => Vec::new(),
+        false => look(account, &all, &mut segments, &read)?,
+    };
     drop(looking);
     let (uploads, young) = segments.orphans(bound);
     let sum = |uploads: &[Upload]| -> (usize, u64) {
@@ -103,11 +114,12 @@ pub(crate) fn run(stage: &Stage, orphans: &Orphans) -> Result<Exit, Failure> {
         );
         return Err(Failure::new(Exit::Partial, message));
     }
+    if count == 0 {
+        output.remark("no segments without a manifest");
+        return Ok(Exit::Done);
+    }
     if !orphans.yes {
-        output.remark(match count {
-            0 => "no segments without a manifest".to_owned(),
-            _ => format!("{what} would be removed; --yes removes them"),
-        });
+        output.remark(format_args!("{what} would be removed; --yes removes them"));
         return Ok(Exit::Done);
     }
     let mut failed = 0;
@@ -206,15 +218,45 @@ fn objects(
     )
 }
 
-/// Reads what all objects of the account are, and marks the segments that they name. Returns what
-/// could not be read.
+/// Reads the objects that old segments should belong to by their names, and marks the segments that
+/// they name. Returns the objects that could be read.
+fn look_where_expected(
+    account: &Account,
+    segments: &mut Segments,
+    bound: Timestamp,
+) -> Result<BTreeSet<Place>, Failure> {
+    let (uploads, _) = segments.orphans(bound);
+    let expected: BTreeSet<Place> = uploads.into_iter().filter_map(|it| it.object).collect();
+    let work = |place: Place| (read(account, &place), place);
+    let (mut named, mut done) = (Vec::new(), BTreeSet::new());
+    let take = |(found, place): (Result<Vec<Named>, Failure>, Place)| match found {
+        Ok(found) => {
+            named.extend(found);
+            done.insert(place);
+            Ok(())
+        }
+        Err(failure) if failure.exit == Exit::Interrupted => Err(failure),
+        // It is read once more with all others, and its failure is reported then.
+        Err(_) => Ok(()),
+    };
+    pool::each(AT_ONCE, work, take, |push| expected.into_iter().try_for_each(push))?;
+    named.iter().for_each(|named| segments.mark(named));
+    Ok(done)
+}
+
+/// Reads what all objects of the account are, except those that were `read`, and marks the segments
+/// that they name. Returns what could not be read.
 fn look(
     account: &Account,
     all: &[String],
     segments: &mut Segments,
+    done: &BTreeSet<Place>,
 ) -> Result<Vec<Failure>, Failure> {
     let mut problems = Vec::new();
-    let work = |place: Place| read(account, &place);
+    let work = |(place, is_slo): (Place, bool)| match is_slo {
+        true => manifest(account, &place),
+        false => read(account, &place),
+    };
     {
         let known = segments.places();
         let mut named = Vec::new();
@@ -222,8 +264,10 @@ fn look(
         pool::each(AT_ONCE, work, take, |push| {
             all.iter().try_for_each(|container| {
                 objects(account, container, &mut |object| {
+                    let is_slo = object.slo_etag.is_some();
                     let place = Place { container: container.clone(), object: object.name };
-                    if known.contains(&place) { Ok(()) } else { push(place) }
+                    let is_known = known.contains(&place) || done.contains(&place);
+                    if is_known { Ok(()) } else { push((place, is_slo)) }
                 })
             })
         })?;
@@ -280,6 +324,14 @@ fn read(account: &Account, place: &Place) -> Result<Vec<Named>, Failure> {
     if !head.is_slo {
         return Ok(Vec::new());
     }
+    manifest(account, place)
+}
+
+/// Returns what a static large object consists of.
+fn manifest(account: &Account, place: &Place) -> Result<Vec<Named>, Failure> {
+    let Place { container, object } = place;
+    let failed =
+        |error: apus_core::Error| Failure::from(error).of_name(&format!("{container}/{object}"));
     let manifest = match account.call(GetManifest::new(container, object)) {
         Err(error) if error.is_not_found() => return Ok(Vec::new()),
         manifest => manifest.map_err(failed)?,
