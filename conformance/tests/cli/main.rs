@@ -22,6 +22,8 @@ mod remove;
 #[cfg(unix)]
 mod resumed;
 mod s3;
+#[cfg(target_os = "linux")]
+mod shells;
 mod snapshots;
 mod sources;
 mod swift;

@@ -211,3 +211,40 @@ fn a_download_goes_on_after_its_last_byte() {
     assert_eq!(fs::read(program.path("copy")).unwrap(), vec![1; 100]);
     run(&program, &["get", "image", "--resume"]).ends(2);
 }
+
+#[test]
+fn a_plain_upload_whose_process_was_killed_is_named_by_the_next_one() {
+    let (server, program, image) = s3();
+    let put = ["put", "image"];
+    let child = start(&program, &[&["--limit-rate", "4M"], &put[..]].concat());
+    let uploads = || server.model().open_uploads().first().map_or(0, |upload| upload.parts.len());
+    wait("no part", || uploads() >= 1);
+    kill(child);
+    let id = server.model().open_uploads()[0].id.clone();
+    let ran = run(&program, &put).ends(0);
+    ran.says(&format!("left behind by an earlier upload: multipart upload {id} of images/image"))
+        .says("uploads abort image --yes");
+    assert_eq!(server.model().object("images", "image").unwrap().body, image);
+    run(&program, &["uploads", "abort", "image", "--older-than", "0", "--yes"]).ends(0);
+    assert!(server.model().open_uploads().is_empty());
+}
+
+#[test]
+fn a_resumable_upload_creates_the_bucket_where_the_configuration_says_so() {
+    let server = FaultyS3::start(S3Model::new()).unwrap();
+    let with = |more: &str| {
+        let options = format!(
+            "s3_store_host = {}\ns3_store_access_key = AK\ns3_store_secret_key = a/secret\n\
+             s3_store_bucket = images\ns3_store_large_object_size = 1\n\
+             s3_store_large_object_chunk_size = 5\n{more}",
+            server.endpoint()
+        );
+        let program = Program::new().with_backend("fast", "s3", &options).with_secret("a/secret");
+        program.write("image", &[7; 6 << 20]);
+        program
+    };
+    let ran = run(&with(""), &["put", "image", "--resume"]).ends(3);
+    ran.says("s3_store_create_bucket_on_put");
+    run(&with("s3_store_create_bucket_on_put = true\n"), &["put", "image", "--resume"]).ends(0);
+    assert_eq!(server.model().object("images", "image").unwrap().body.len(), 6 << 20);
+}

@@ -121,3 +121,38 @@ fn a_token_names_the_user_too() {
     command.env("HOME", program.path(""));
     assert_eq!(program.finish(command, b"").ends(0).out, "the bytes");
 }
+
+#[test]
+fn an_upload_into_the_account_of_a_user_goes_on_after_its_segments() {
+    let (cloud, program) = stage();
+    let conf = std::fs::read_to_string(program.path("glance-api.conf")).unwrap();
+    let small = "swift_store_large_object_size = 1\nswift_store_large_object_chunk_size = 1\n\
+                 swift_store_thread_pools = 1\n";
+    program.write("glance-api.conf", format!("{conf}{small}").as_bytes());
+    let image: Vec<u8> = (0..6_500_000_u32).map(|at| (at % 251) as u8).collect();
+    program.write("image", &image);
+    let mut variables = demo(&cloud);
+    variables.push(("XDG_STATE_HOME", program.path("state").display().to_string()));
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let mut command = Command::new(&*APUS);
+    command.env("HOME", program.path("")).envs(variables.iter().copied());
+    command.arg("--config").arg(program.path("glance-api.conf"));
+    command.args(["-e", "--limit-rate", "1M", "put", "image", "--resume"]);
+    command.current_dir(program.path("")).stdout(std::process::Stdio::null());
+    let mut child = command.stderr(std::process::Stdio::null()).spawn().unwrap();
+    let segments = || cloud.model().names_of("demo", "glance_image").len();
+    let begun = std::time::Instant::now();
+    while segments() < 2 {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "no segment");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(600));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let storage = cloud.model().storage_url_of("demo").replace("http://", "swift+http://");
+    let ran = run(&program, &variables, &["-e", "put", "image", "--resume"]).ends(0);
+    ran.says("continuing: ").prints(&format!("{storage}/glance_image/image"));
+    let got = run(&program, &variables, &["-e", "get", "image", "-o", "copy"]);
+    got.ends(0);
+    assert_eq!(std::fs::read(program.path("copy")).unwrap(), image);
+}

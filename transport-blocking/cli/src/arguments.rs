@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -71,9 +72,10 @@ pub(crate) enum Command {
         #[arg(long)]
         size: Option<u64>,
 
-        /// The algorithm of the multihash that is printed
-        #[arg(long, value_name = "ALGORITHM", default_value = "SHA512", value_parser = algorithm(), ignore_case = true)]
-        hash: Algorithm,
+        /// The algorithm of the multihash that is printed; none computes neither it nor the MD5, which
+        /// an image service records
+        #[arg(long, value_name = "ALGORITHM", default_value = "SHA512", value_parser = multihash(), ignore_case = true)]
+        hash: Multihash,
 
         /// Continue an upload that ended early, and keep what was sent if this one does
         ///
@@ -205,8 +207,11 @@ pub(crate) enum Command {
     Complete {
         #[arg(value_enum)]
         what: crate::completions::Completed,
-        #[arg(default_value = "")]
+        #[arg(default_value = "", allow_hyphen_values = true)]
         prefix: String,
+        /// The words of the command line so far
+        #[arg(last = true)]
+        words: Vec<OsString>,
     },
 
     /// Write the manual page
@@ -223,6 +228,21 @@ pub(crate) enum Config {
     ///
     /// The exit code is 0 if there are no errors, else 6. Warnings are printed and do not count.
     Check,
+}
+
+/// The algorithm of a multihash; `None` if no digest is computed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Multihash(pub(crate) Option<Algorithm>);
+
+fn multihash() -> impl TypedValueParser<Value = Multihash> {
+    let names = Algorithm::ALL.into_iter().filter(|one| Hashers::new([*one]).is_ok());
+    let names = names.map(Algorithm::name).chain(["none"]);
+    PossibleValuesParser::new(names.map(PossibleValue::new)).try_map(|name| {
+        match name.eq_ignore_ascii_case("none") {
+            true => Ok(Multihash(None)),
+            false => name.parse::<Algorithm>().map(|algorithm| Multihash(Some(algorithm))),
+        }
+    })
 }
 
 /// The names of the digests that can be computed, which completions know.

@@ -91,7 +91,7 @@ impl Stage {
                 sync::put(self, &file, id.as_deref(), &objects)
             }
             Command::Put { file, id, size, hash, resume, .. } => {
-                put::run(self, &file, id.as_deref(), size, hash, resume)
+                put::run(self, &file, id.as_deref(), size, hash.0, resume)
             }
             Command::Get(get) if get.objects.is_given() => {
                 sync::get(self, &get.location, get.output.as_deref(), &get.objects)
@@ -118,7 +118,9 @@ impl Stage {
             Command::Locations(command) => locations::run(self, &command),
             Command::Config(command) => check::run(self, &command),
             Command::Completions { shell } => completions::run(self, shell),
-            Command::Complete { what, prefix } => completions::complete(self, what, &prefix),
+            Command::Complete { what, prefix, words } => {
+                completions::complete(self, what, &prefix, &words)
+            }
             Command::Man { directory } => man::run(self, directory.as_deref()),
         }
     }

@@ -80,6 +80,14 @@ impl Stage {
         self.connect(sound)
     }
 
+    /// Does what [`open`](Self::open) does, for a shell that waits for words: each request is sent
+    /// once, and a server has a few seconds for its response.
+    pub(crate) fn open_briefly(&self) -> Result<Open, Failure> {
+        let mut sound = self.which.read(Needs::Connections)?;
+        settings::once(&mut sound.configuration);
+        self.connect(sound)
+    }
+
     fn connect(&self, mut sound: Sound) -> Result<Open, Failure> {
         if let Some(bucket) = &self.bucket {
             in_bucket(&mut sound.configuration, self.backend.as_deref(), bucket)?;

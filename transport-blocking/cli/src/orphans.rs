@@ -134,6 +134,12 @@ pub(crate) fn run(stage: &Stage, orphans: &Orphans) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// Returns what the names of all segments of an upload begin with, if `name` is that of a segment of
+/// `object`.
+pub(crate) fn prefix_of(name: &str, object: &str) -> Option<String> {
+    names::Name::read(name).filter(|it| it.object == object).map(|it| it.prefix.to_owned())
+}
+
 /// Removes the segments of an upload, unless its object has become one of them meanwhile. Returns how
 /// many were not removed.
 fn remove(output: Output, account: &Account, upload: Upload) -> Result<usize, Failure> {

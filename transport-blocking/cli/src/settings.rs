@@ -17,7 +17,7 @@ use clap::Args;
 
 pub(crate) use self::finding::Finding;
 use self::limits::Limits;
-pub(crate) use self::limits::request_checksums;
+pub(crate) use self::limits::{once, request_checksums};
 use crate::exit::Failure;
 
 /// Where the configuration comes from.

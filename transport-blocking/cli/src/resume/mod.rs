@@ -8,6 +8,7 @@
 //! Both outlive a killed process. They are removed when the transfer is complete.
 
 pub(crate) mod get;
+pub(crate) mod left;
 pub(crate) mod put;
 
 use std::fs::{self, File, OpenOptions};

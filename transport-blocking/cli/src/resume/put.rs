@@ -12,13 +12,15 @@ use apus_core::contract::OnFailure;
 use apus_core::error::Leftover;
 use apus_core::location::SwiftLocation;
 use apus_core::machine::{Checkpoint, SwiftCheckpoint, UploadSource};
+use apus_core::s3::CreateBucket;
 use apus_core::store::{S3Store, StoreBackend, StoredImage, SwiftStore};
+use apus_core::swift::{HeadContainer, PutContainer};
 use apus_core::{api, checksum::Digests};
 use serde::{Deserialize, Serialize};
 
 use crate::Stage;
 use crate::exit::{Exit, Failure};
-use crate::open::Open;
+use crate::open::{Account, Open};
 use crate::place::Place;
 
 /// The state of an upload.
@@ -102,16 +104,18 @@ fn state_of(place: &Place) -> Option<PathBuf> {
     Some(super::folder()?.join(format!("put-{}.json", hex.get(..32)?)))
 }
 
-/// Says what an earlier upload to this place has left, if a state of it was kept.
-pub(crate) fn tell_left(stage: &Stage, place: &Place) {
+/// Says what an earlier upload to this place has left, if a state of it was kept. Returns whether it
+/// has left something.
+pub(crate) fn tell_left(stage: &Stage, place: &Place) -> bool {
     let state = state_of(place).and_then(|path| super::read::<State>(&path));
-    if let Some(state) = state {
+    if let Some(state) = &state {
         stage.output.remark(format_args!(
             "left behind by an earlier upload: {}; to continue it: put {} --resume",
             state.checkpoint.told(),
             state.file.display()
         ));
     }
+    state.is_some()
 }
 
 /// Stores a file, or continues to store it.
@@ -121,7 +125,7 @@ pub(crate) fn run(
     place: &Place,
     path: &Path,
     id: &str,
-    hash: Algorithm,
+    hash: Option<Algorithm>,
 ) -> Result<Stored, Failure> {
     let file = File::open(path).map_err(|error| Failure::file(path, &error))?;
     let failed = |error: std::io::Error| Failure::file(path, &error);
@@ -150,16 +154,15 @@ pub(crate) fn run(
     open.interrupt.keep();
     let is_new = from.is_none();
     let mut source = Source::file(file);
-    if is_new {
-        source = source.tap(Hashers::new([Algorithm::Md5, hash])?);
+    let algorithms: Vec<Algorithm> = hash.into_iter().flat_map(|it| [Algorithm::Md5, it]).collect();
+    if is_new && !algorithms.is_empty() {
+        source = source.tap(Hashers::new(algorithms.iter().copied())?);
     }
     let shown = open.watch.show(id, Some(size));
-    let target = Target { open, source: source.clone(), size, id };
-    let result = match open.backend()? {
-        StoreBackend::S3(store) => target.upload_s3(store, from, &kept_in, &state),
-        StoreBackend::Swift(store) => target.upload_swift(store, from, &kept_in, &state),
-        _ => Err(Failure::usage("this kind of backend has no uploads to continue")),
-    };
+    let keeps = Keeps { kept_in: &kept_in, state: &state };
+    let size = UploadSource::Seekable(size);
+    let target = Target { open, source: source.clone(), size, id, keeps: Some(keeps) };
+    let result = target.upload(from);
     drop(shown);
     let (url, size, leftovers) = result.map_err(|failure| {
         let failure = failure.at(place);
@@ -174,9 +177,10 @@ pub(crate) fn run(
     let _ = fs::remove_file(&kept_in);
     let digests = match source.digests().filter(|_| is_new) {
         Some(digests) => digests,
+        None if is_new && algorithms.is_empty() => Digests::default(),
         // An earlier run has sent some of the bytes: this file has them, unless it was changed.
         None => {
-            let digests = super::digests(&again, vec![Algorithm::Md5, hash])?;
+            let digests = super::digests(&again, algorithms)?;
             if Facts::of(&again.metadata().map_err(failed)?) != facts {
                 let what = format!("{}: the file was changed while it was stored", path.display());
                 let stored = StoredImage::new(url.as_str(), Some(open.backend()?.id()));
@@ -188,23 +192,56 @@ pub(crate) fn run(
     Ok(Stored { url, size, digests, leftovers })
 }
 
+/// Stores a source without digests. Nothing is kept of it if it fails.
+pub(crate) fn plain(
+    open: &Open,
+    source: Source<'static>,
+    size: Option<u64>,
+    id: &str,
+) -> Result<Stored, Failure> {
+    let failed = |error: std::io::Error| Failure::new(Exit::of_io(error.kind()), error.to_string());
+    let length = source.length().map_err(failed)?;
+    if let (Some(length), Some(size)) = (length, size)
+        && length != size
+    {
+        let what = format!("the source has {length} bytes instead of {size}");
+        return Err(Failure::new(Exit::Integrity, what));
+    }
+    let size = match length {
+        Some(length) => UploadSource::Seekable(length),
+        None => UploadSource::Stream(size),
+    };
+    let (url, size, leftovers) = Target { open, source, size, id, keeps: None }.upload(None)?;
+    Ok(Stored { url, size, digests: Digests::default(), leftovers })
+}
+
 struct Target<'a> {
     open: &'a Open,
     source: Source<'static>,
-    size: u64,
+    size: UploadSource,
     id: &'a str,
+    /// What is kept of an upload that is continued.
+    keeps: Option<Keeps<'a>>,
+}
+
+#[derive(Clone, Copy)]
+struct Keeps<'a> {
+    kept_in: &'a Path,
+    state: &'a (dyn Fn(Kept) -> State + Sync),
 }
 
 type Ended = Result<(String, u64, Vec<Leftover>), Failure>;
 
 impl Target<'_> {
-    fn upload_s3(
-        self,
-        store: &S3Store,
-        from: Option<Kept>,
-        kept_in: &Path,
-        state: &(dyn Fn(Kept) -> State + Sync),
-    ) -> Ended {
+    fn upload(self, from: Option<Kept>) -> Ended {
+        match self.open.backend()? {
+            StoreBackend::S3(store) => self.upload_s3(store, from),
+            StoreBackend::Swift(store) => self.upload_swift(store, from),
+            _ => Err(Failure::usage("this kind of backend has no plain uploads")),
+        }
+    }
+
+    fn upload_s3(&self, store: &S3Store, from: Option<Kept>) -> Ended {
         let bucket = self.open.bucket(store)?;
         let url = store.options().place()?.location(self.id).to_string();
         let quirks = bucket.client.service().config().quirks;
@@ -216,36 +253,49 @@ impl Target<'_> {
                 return Err(Failure::new(Exit::Duplicate, what));
             }
         }
-        let mut options = store.upload_options(UploadSource::Seekable(self.size));
-        options.on_failure = OnFailure::Keep;
-        let task = match from {
-            Some(Kept::S3(checkpoint)) => api::s3::Upload::resume(checkpoint),
-            _ => api::s3::Upload::new(&bucket.name, self.id),
+        let mut options = store.upload_options(self.size);
+        options.on_failure = self.on_failure();
+        let upload = |from: Option<Kept>| {
+            let task = match from {
+                Some(Kept::S3(checkpoint)) => api::s3::Upload::resume(checkpoint),
+                _ => api::s3::Upload::new(&bucket.name, self.id),
+            };
+            let task = task.options(options.clone());
+            let checkpoints = task.checkpoints();
+            let latest = || checkpoints.latest().map(Kept::S3);
+            let (source, token) = (self.source.clone(), bucket.token.clone());
+            let run = bucket.client.run(task).body(source).cancel_on(token);
+            keeping(self.keeps, &latest, || run.send())
         };
-        let task = task.options(options);
-        let checkpoints = task.checkpoints();
-        let latest = || checkpoints.latest().map(Kept::S3);
-        let run = bucket.client.run(task).body(self.source).cancel_on(bucket.token.clone());
-        let uploaded = keeping(kept_in, &latest, state, || run.send())?;
+        let uploaded = match upload(from) {
+            Err(error) if error.code() == Some("NoSuchBucket") => {
+                if !store.options().s3_store_create_bucket_on_put {
+                    let hint = "to create the bucket, set s3_store_create_bucket_on_put";
+                    return Err(error.with_hint(hint).into());
+                }
+                match bucket.call(CreateBucket::new(&bucket.name)) {
+                    // Another process has created it meanwhile, or the next request is refused.
+                    Err(error) if !error.is_conflict() => return Err(error.into()),
+                    _ => upload(None)?,
+                }
+            }
+            uploaded => uploaded?,
+        };
         Ok((url, uploaded.size, uploaded.leftovers))
     }
 
-    fn upload_swift(
-        self,
-        store: &SwiftStore,
-        from: Option<Kept>,
-        kept_in: &Path,
-        state: &(dyn Fn(Kept) -> State + Sync),
-    ) -> Ended {
+    fn upload_swift(&self, store: &SwiftStore, from: Option<Kept>) -> Ended {
         let options = store.options();
-        if options.swift_store_multi_tenant {
-            let what = "--resume is not supported with swift_store_multi_tenant";
-            return Err(Failure::usage(what));
-        }
         let account = self.open.account(store)?;
-        let container = options.container(self.id);
-        let mut upload = options.upload(false);
-        upload.on_failure = OnFailure::Keep;
+        let container = match options.swift_store_multi_tenant {
+            true => options.tenant_container(self.id),
+            false => options.container(self.id),
+        };
+        if from.is_none() {
+            create_container(&account, &container, options.swift_store_create_container_on_put)?;
+        }
+        let mut upload = options.upload(matches!(self.size, UploadSource::Stream(_)));
+        upload.on_failure = self.on_failure();
         let task = match from {
             Some(Kept::Swift(checkpoint)) => api::swift::Upload::resume(checkpoint),
             _ => api::swift::Upload::new(&container, self.id),
@@ -253,21 +303,47 @@ impl Target<'_> {
         let task = task.options(upload);
         let checkpoints = task.checkpoints();
         let latest = || checkpoints.latest().map(Kept::Swift);
-        let run = account.client.run(task).body(self.source).cancel_on(account.token.clone());
-        let uploaded = keeping(kept_in, &latest, state, || run.send())?;
-        let reference = &options.default_swift_reference;
-        let url = SwiftLocation::of_reference(reference, container, self.id).to_string();
-        Ok((url, uploaded.size, uploaded.leftovers))
+        let (source, token) = (self.source.clone(), account.token.clone());
+        let run = account.client.run(task).body(source).cancel_on(token);
+        let uploaded = keeping(self.keeps, &latest, || run.send())?;
+        let url = match options.swift_store_multi_tenant {
+            true => SwiftLocation::of_storage_url(&account.storage()?, container, self.id),
+            false => {
+                let reference = &options.default_swift_reference;
+                SwiftLocation::of_reference(reference, container, self.id)
+            }
+        };
+        Ok((url.to_string(), uploaded.size, uploaded.leftovers))
+    }
+
+    fn on_failure(&self) -> OnFailure {
+        if self.keeps.is_some() { OnFailure::Keep } else { OnFailure::Abort }
+    }
+}
+
+/// Creates a container that does not exist, if that is allowed.
+fn create_container(account: &Account, container: &str, creates: bool) -> Result<(), Failure> {
+    match account.call(HeadContainer::new(container)) {
+        Err(error) if error.is_not_found() && creates => {
+            account.call(PutContainer::new(container))?;
+            Ok(())
+        }
+        Err(error) if error.is_not_found() => {
+            let hint = "to create the container, set swift_store_create_container_on_put";
+            Err(error.with_hint(hint).into())
+        }
+        // The permission to write an object does not include a HEAD of its container.
+        _ => Ok(()),
     }
 }
 
 /// Runs an upload, and writes its newest checkpoint into a file until it ends.
 fn keeping<T>(
-    kept_in: &Path,
+    keeps: Option<Keeps<'_>>,
     latest: &(dyn Fn() -> Option<Kept> + Sync),
-    state: &(dyn Fn(Kept) -> State + Sync),
     run: impl FnOnce() -> T,
 ) -> T {
+    let Some(Keeps { kept_in, state }) = keeps else { return run() };
     thread::scope(|scope| {
         let (ended, wait) = mpsc::channel::<()>();
         scope.spawn(move || {
