@@ -37,7 +37,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Creates what stands for the response to a draft that is not sent: 204 without a field.
+    /// Creates the reply to a draft that is not sent: 204 without a field.
     pub(super) fn of_none() -> Self {
         let (mut head, ()) = http::Response::new(()).into_parts();
         head.status = StatusCode::NO_CONTENT;
