@@ -21,6 +21,7 @@ struct Shell<'a> {
 
 impl<'a> Shell<'a> {
     /// Starts the shell, if it is installed, and types a line that loads the completions.
+    #[expect(clippy::print_stdout, reason = "says what is not tried")]
     fn start(program: &'a Program, name: &str, options: &str, load: &str) -> Option<Self> {
         if Command::new(name).arg("--version").output().is_err() {
             println!("not run: completions of {name}: it is not installed");
