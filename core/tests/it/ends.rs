@@ -268,6 +268,8 @@ fn a_call_takes_the_range_that_it_asked_for_and_no_other() {
     assert!(of(Some("bytes=2-"), "bytes 2-8/9").is_ok());
     assert!(of(Some("bytes=-3"), "bytes 6-8/9").is_ok());
     assert!(of(Some("bytes=-30"), "bytes 0-8/9").is_ok());
+    // The length of the object may be left out (RFC 9110, section 14.4).
+    assert!(of(Some("bytes=-3"), "bytes 6-8/*").is_ok());
     for (range, told) in [
         ("bytes=2-4", "bytes 1-4/9"),
         ("bytes=2-4", "bytes 3-4/9"),
@@ -278,6 +280,8 @@ fn a_call_takes_the_range_that_it_asked_for_and_no_other() {
         ("bytes=2-", "bytes 0-8/9"),
         ("bytes=-3", "bytes 5-8/9"),
         ("bytes=-3", "bytes 0-2/9"),
+        ("bytes=-3", "bytes 5-8/*"),
+        ("bytes=-3", "bytes 7-8/*"),
         ("bytes=2-4", "nonsense"),
     ] {
         let error = of(Some(range), told).expect_err(told);

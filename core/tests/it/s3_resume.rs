@@ -4,13 +4,15 @@
 use std::time::Duration;
 
 use apus_core::checksum::Algorithm;
-use apus_core::contract::OnFailure;
-use apus_core::error::ExchangeErrorKind;
+use apus_core::contract::{Machine, OnFailure, Step};
+use apus_core::error::{ExchangeErrorKind, Leftover};
+use apus_core::http::{Draft, Exchange};
 use apus_core::machine::{
     Checkpoint, CheckpointChange, PartLimits, S3Upload, UploadOptions, UploadSource, Uploaded,
 };
 use apus_core::quirks::Provider;
-use apus_core::{Error, Kind};
+use apus_core::s3::Conditions;
+use apus_core::{Error, Kind, Now};
 use http::request;
 
 use crate::support::{Answer, Sim, object, service};
@@ -18,6 +20,7 @@ use crate::support::{Answer, Sim, object, service};
 /// The parts of the object, in bytes.
 const PARTS: [usize; 3] = [8, 8, 3];
 const LENGTH: usize = 19;
+const NOW: Now = Now { tick: Duration::ZERO, unix: Duration::ZERO };
 /// A tag of another object of three parts.
 const OTHER: &str = "9b2cf535f27731c974343645a3985328-3";
 
@@ -70,6 +73,12 @@ fn gone() -> Answer {
     Answer::error(404, "NoSuchUpload")
 }
 
+fn created() -> Answer {
+    Answer::new(200).body(
+        "<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>",
+    )
+}
+
 fn stored(body: &[u8]) -> Answer {
     let tag = Algorithm::Md5.digest(body).unwrap().hex();
     Answer::new(200).header("etag", format!("\"{tag}\""))
@@ -84,10 +93,7 @@ fn checkpoint() -> Checkpoint {
         .source(object(LENGTH))
         .cancel_at(Duration::from_millis(15), OnFailure::Keep)
         .run(|head, body| match head.method.as_str() {
-            "POST" => Answer::new(200).body(
-                "<InitiateMultipartUploadResult><UploadId>id</UploadId>\
-                 </InitiateMultipartUploadResult>",
-            ),
+            "POST" => created(),
             _ => stored(body),
         });
     run.pump.machine().checkpoint().unwrap()
@@ -296,4 +302,115 @@ fn a_late_look_receives_the_whole_checkpoint_once() {
     assert_eq!(view.since(news.position).changes, []);
     // A position of another upload: nothing is new before it.
     assert_eq!(view.since(u64::MAX).changes, []);
+}
+
+/// An abort that was acknowledged was this process's own: nobody else can have completed the upload.
+#[test]
+fn an_upload_that_was_aborted_by_its_own_process_is_not_looked_for() {
+    let source = UploadSource::Seekable(LENGTH as u64);
+    let machine = options(OnFailure::Abort);
+    let machine = S3Upload::new("bucket", "key", source, machine, service(|_| {}), 1).unwrap();
+    let run = Sim::new(machine).source(object(LENGTH)).run(|head, _| match head.method.as_str() {
+        "POST" => created(),
+        "PUT" => Answer::error(403, "AccessDenied"),
+        "DELETE" => Answer::new(204),
+        "GET" => gone(),
+        _ => shown(&ours()),
+    });
+    assert!(run.result.unwrap_err().is_denied());
+    assert!(!run.requests.iter().any(|request| request.starts_with("HEAD")), "{:?}", run.requests);
+}
+
+/// The second abort finds nothing because the first one, which was acknowledged, removed the upload.
+#[test]
+fn a_second_abort_that_finds_nothing_is_no_sign_of_another_process() {
+    let source = UploadSource::Seekable(LENGTH as u64);
+    let service = service(|config| config.quirks = Provider::Aws.quirks());
+    let abort = options(OnFailure::Abort);
+    let machine = S3Upload::resume(checkpoint(), source, abort, service, 2).unwrap();
+    let (mut lists, mut aborts) = (0, 0);
+    let run = Sim::new(machine).source(object(LENGTH)).run(|head, _| match head.method.as_str() {
+        "GET" => {
+            lists += 1;
+            if lists <= 2 { listed(1) } else { gone() }
+        }
+        "DELETE" => {
+            aborts += 1;
+            match aborts {
+                1 => Answer::new(204),
+                2 => Answer::lost(ExchangeErrorKind::Closed),
+                _ => gone(),
+            }
+        }
+        "PUT" => Answer::error(403, "AccessDenied"),
+        _ => shown(&ours()),
+    });
+    let error = run.result.unwrap_err();
+    assert!(error.is_denied() && aborts == 3, "{error}: {:?}", run.requests);
+    assert!(!run.requests.iter().any(|request| request.starts_with("HEAD")), "{:?}", run.requests);
+}
+
+/// A machine, and the requests that it sends one after the other.
+struct Steps(S3Upload);
+
+impl Steps {
+    fn next(&mut self) -> Box<Draft> {
+        match self.0.poll(NOW) {
+            Step::Send(draft) => draft,
+            step => panic!("{step:?}"),
+        }
+    }
+
+    fn answer(&mut self, draft: Box<Draft>, status: u16, body: &str) {
+        let mut exchange = Exchange::open(draft, NOW, 0);
+        exchange.sends_unseen();
+        let head = http::Response::builder().status(status).header("etag", "\"x\"");
+        let mut receiving = exchange.respond(head.body(()).unwrap().into_parts().0);
+        if receiving.has_body() {
+            receiving.push(body.as_bytes()).unwrap();
+        }
+        self.0.complete(NOW, receiving.finish(None));
+    }
+}
+
+#[test]
+fn what_an_upload_leaves_is_named_from_its_creation_on() {
+    let source = UploadSource::Seekable(8);
+    let options = UploadOptions {
+        conditions: Conditions::absent(),
+        // The server may ignore the condition: it is looked before the creation, and again.
+        ..options(OnFailure::Abort)
+    };
+    let machine = S3Upload::new("bucket", "key", source, options, service(|_| {}), 1).unwrap();
+    let mut steps = Steps(machine);
+    let look = steps.next();
+    assert_eq!(look.operation, "HeadObject");
+    assert_eq!(steps.0.leftovers(), []);
+    steps.answer(look, 404, "");
+    let create = steps.next();
+    let id =
+        "<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>";
+    steps.answer(create, 200, id);
+    let part = steps.next();
+    assert_eq!(part.operation, "UploadPart");
+    steps.answer(part, 200, "");
+    let look = steps.next();
+    assert_eq!(look.operation, "HeadObject");
+    let [Leftover::MultipartUpload { upload_id, .. }] = &steps.0.leftovers()[..] else {
+        panic!("{:?}", steps.0.leftovers());
+    };
+    assert_eq!(upload_id, "id");
+}
+
+#[test]
+fn a_resumed_upload_uses_the_authenticator_that_it_is_told() {
+    let source = UploadSource::Seekable(LENGTH as u64);
+    let abort = options(OnFailure::Abort);
+    let machine = S3Upload::resume(checkpoint(), source, abort, service(|_| {}), 2).unwrap();
+    let mut steps = Steps(machine.with_auth(3));
+    let list = steps.next();
+    assert_eq!((list.operation, list.auth), ("ListParts", 3));
+    steps.answer(list, 200, "<ListPartsResult><UploadId>id</UploadId></ListPartsResult>");
+    let part = steps.next();
+    assert_eq!((part.operation, part.auth), ("UploadPart", 3));
 }

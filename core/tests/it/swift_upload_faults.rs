@@ -336,6 +336,46 @@ fn an_object_that_was_made_before_the_process_ended_is_ones_own() {
 }
 
 #[test]
+fn a_resumed_upload_that_may_replace_nothing_leaves_anothers_object() {
+    for large_object in BOTH {
+        let source = UploadSource::Seekable(20_000);
+        let (mut world, checkpoint) = interrupted(of(large_object), source);
+        world.store.put("c", "o", "somebody else's");
+        let options = SwiftUploadOptions { if_absent: true, ..options() };
+        let resumed = SwiftUpload::resume(checkpoint, source, options, service(), 8).unwrap();
+        let error = world.run(resumed).unwrap_err();
+        assert!(error.is_precondition_failed() && error.leftovers().is_empty(), "{error}");
+        assert_eq!(world.store.read("c", "o").unwrap(), "somebody else's");
+        assert_eq!(world.store.names("c_segments"), [""; 0]);
+    }
+}
+
+#[test]
+fn only_the_head_is_read_of_an_object_that_must_not_exist() {
+    for large_object in BOTH {
+        let mut world = World::new(object(10_000));
+        upload(&mut world, of(large_object)).unwrap();
+        world.log.clear();
+        let options = SwiftUploadOptions { if_absent: true, ..of(large_object) };
+        let machine =
+            SwiftUpload::new("c", "o", UploadSource::Seekable(1000), options, service(), 7);
+        let error = world.run(machine.unwrap()).unwrap_err();
+        assert!(error.is_precondition_failed(), "{error}");
+        assert_eq!(world.log, ["HEAD c/o"]);
+    }
+}
+
+#[test]
+fn an_upload_that_is_cancelled_during_its_look_sends_nothing() {
+    let mut world = World::new(object(1000));
+    world.cancel_at = Some((1, OnFailure::Abort));
+    let options = SwiftUploadOptions { if_absent: true, ..options() };
+    let error = upload(&mut world, options).unwrap_err();
+    assert!(error.is_cancelled(), "{error}");
+    assert_eq!(world.log, ["HEAD c/o"]);
+}
+
+#[test]
 fn segments_of_a_manifest_that_may_be_there_are_named_and_not_removed() {
     let mut world = World::new(object(3000))
         .fault_from("PUT c/o", 1, Fault::AnswerLost)

@@ -249,6 +249,21 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_of_a_checkpoint_has_parts() {
+        let plan = Plan { base: 5, ceiling: 5, step: 0, parts: 1, length: None, longest: 5 };
+        plan.check().unwrap();
+        Plan { ceiling: 6, ..plan }.check().unwrap();
+        for wrong in [
+            Plan { base: 0, ..plan },
+            Plan { ceiling: 4, ..plan },
+            Plan { parts: 0, ..plan },
+            Plan { base: 0, ceiling: 0, ..plan },
+        ] {
+            assert_eq!(wrong.check().unwrap_err().kind(), crate::Kind::InvalidInput, "{wrong:?}");
+        }
+    }
+
+    #[test]
     fn growing_parts_reach_beyond_five_tebibytes() {
         let plan = Plan::growing(8 * MIB, u64::MAX, &PartLimits::default()).unwrap();
         assert_eq!(whole(&plan, 1), 8 * MIB);

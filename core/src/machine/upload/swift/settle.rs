@@ -117,16 +117,10 @@ impl Settle {
 
     /// Returns whether the listing has exactly the segments that were sent.
     fn listed(&mut self, objects: &[ListedObject], pages: u32) -> bool {
-        let alike = |one: &ObjectSegment, listed: &ListedObject| {
-            let size = listed.bytes.is_none() || listed.bytes == one.size;
-            let tags = one.etag.as_ref().zip(listed.hash.as_ref());
-            let tag = tags.is_none_or(|(a, b)| a.opaque().eq_ignore_ascii_case(b.opaque()));
-            one.object == listed.name && size && tag
-        };
         let missing = self.segments.iter().filter(|segment| match segment {
             Segment::Object(one) => {
                 let at = objects.binary_search_by(|listed| listed.name.as_str().cmp(&one.object));
-                at.ok().and_then(|at| objects.get(at)).is_none_or(|listed| !alike(one, listed))
+                at.ok().and_then(|at| objects.get(at)).is_none_or(|listed| !is_like(one, listed))
             }
             Segment::Data(_) => false,
         });
@@ -256,6 +250,14 @@ impl Settle {
     }
 }
 
+/// Whether the object that is listed under the name of a segment has its size and ETag, as far as
+/// these are known.
+fn is_like(segment: &ObjectSegment, listed: &ListedObject) -> bool {
+    let size = listed.bytes.is_none() || listed.bytes == segment.size;
+    let tags = segment.etag.as_ref().zip(listed.hash.as_ref());
+    size && tags.is_none_or(|(a, b)| a.opaque().eq_ignore_ascii_case(b.opaque()))
+}
+
 fn call<O: Operation<Service = Service>>(with: &With, operation: O, looks: u32) -> Call<O> {
     Call::new(operation, Arc::clone(&with.service), seed(with.seed, looks)).with_auth(with.auth)
 }
@@ -266,3 +268,33 @@ const LIST: u32 = 1;
 /// The time from the first check to the second; it doubles each time, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listed_segment_has_both_the_size_and_the_tag_that_were_sent() {
+        let segment =
+            ObjectSegment::stored("s", "o/1", "5d41402abc4b2a76b9719d911017c592".into(), 5);
+        let listed = |bytes, hash: Option<&str>| ListedObject {
+            name: "o/1".into(),
+            bytes,
+            hash: hash.map(Into::into),
+            ..ListedObject::default()
+        };
+        let (ours, other) =
+            ("5D41402ABC4B2A76B9719D911017C592", "d41d8cd98f00b204e9800998ecf8427e");
+        for (bytes, hash, alike) in [
+            (Some(5), Some(ours), true),
+            (None, Some(ours), true),
+            (Some(5), None, true),
+            (Some(6), Some(ours), false),
+            (Some(5), Some(other), false),
+            (Some(6), None, false),
+            (None, Some(other), false),
+        ] {
+            assert_eq!(is_like(&segment, &listed(bytes, hash)), alike, "{bytes:?} {hash:?}");
+        }
+    }
+}
