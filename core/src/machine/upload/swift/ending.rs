@@ -8,7 +8,7 @@ use super::large_object::LargeObject;
 use super::manifest::Manifest;
 use super::options::SwiftUploaded;
 use super::replaced::{Found, Replaced};
-use super::segmented::{CONFIRM, MANIFEST, Phase, Segmented};
+use super::segmented::{MANIFEST, Phase, Segmented};
 use super::settle::Settle;
 use super::sweep::Sweep;
 use crate::contract::OnFailure;
@@ -17,10 +17,7 @@ use crate::http::ETag;
 use crate::machine::upload::checkpoint::Entry;
 use crate::machine::upload::flight::{StoredPart, WATCHES};
 use crate::now::{Now, Wait, WaitReason};
-use crate::swift::{
-    self, DeleteObject, Expiry, GetManifest, ObjectHead, ObjectSegment, Properties, PutDlo, PutSlo,
-    Segment,
-};
+use crate::swift::{DeleteObject, Expiry, ObjectSegment, Properties, PutDlo, PutSlo, Segment};
 
 impl Segmented {
     /// Looks at the existing object after all segments are stored.
@@ -32,53 +29,16 @@ impl Segmented {
         }
     }
 
+    /// Goes on, unless there is an object that must not be replaced. A process before this one may
+    /// have made it of these segments, which the clean-up finds out.
     pub(super) fn seen(&mut self, now: Now, found: Found) {
-        let next = self.manifest();
-        if self.job.options.if_absent
+        if let Some(error) = found.obstacle().filter(|_| self.job.options.if_absent)
             && self.failure.is_none()
-            && let (Some(error), Phase::Manifest(manifest)) = (found.obstacle(), &next)
         {
-            // An interrupted process may have made the object without reading the response.
-            if let Some(head) = found.head.filter(|head| self.resumes && manifest.is_on(head)) {
-                return self.ours(head, error);
-            }
             self.fail(now, error);
         }
         self.replaced = found.segments;
-        self.go(next);
-    }
-
-    /// Handles an object that looks like this upload's. The ETag of a static one is the same for
-    /// equal bytes that another client has sent; its manifest decides, if the server shows it.
-    fn ours(&mut self, head: ObjectHead, refusal: Error) {
-        match self.large_object {
-            LargeObject::Dynamic => self.made(ETag::default(), true),
-            LargeObject::Static => {
-                let manifest = GetManifest::new(&self.job.container, &self.job.object);
-                let call = Box::new(self.job.call(manifest, CONFIRM));
-                self.phase = Phase::Confirm(call, head.etag.unwrap_or_default(), refusal);
-            }
-        }
-    }
-
-    pub(super) fn confirmed(&mut self, now: Now, shown: Option<swift::Manifest>) {
-        let Phase::Confirm(_, etag, refusal) = std::mem::replace(&mut self.phase, Phase::Over)
-        else {
-            return;
-        };
-        let segments = shown.map(|manifest| manifest.segments).unwrap_or_default();
-        let is_another = |segment: &Segment| match segment {
-            Segment::Object(one) => {
-                one.container != self.layout.container || self.layout.number(&one.object).is_none()
-            }
-            Segment::Data(_) => true,
-        };
-        if segments.iter().any(is_another) {
-            self.fail(now, refusal.with_outcome_known());
-            self.phase = self.cleanup();
-        } else {
-            self.made(etag, true);
-        }
+        self.go(self.manifest());
     }
 
     fn manifest(&self) -> Phase {

@@ -8,14 +8,14 @@
 //! | the object's ETag | the MD5 of the segments' ETags | computed over what is listed on reading |
 //! | proof that it is this upload's | this ETag | this prefix |
 
-use crate::contract::{Machine, OnFailure, Proof, Step};
+use crate::contract::{Machine, OnFailure, Step};
 use crate::http::{Completion, ETag};
 use crate::machine::Call;
 use crate::machine::compose::done;
 use crate::machine::upload::plan::PartLimits;
 use crate::machine::upload::swift::large_object::LargeObject;
 use crate::now::Now;
-use crate::swift::{Evidence, Info, ObjectHead, PutDlo, PutSlo};
+use crate::swift::{Info, PutDlo, PutSlo};
 
 /// The request that makes the object.
 #[derive(Debug)]
@@ -31,15 +31,6 @@ impl Manifest {
             Self::Static(call) => call.is_recovered(),
             Self::Dynamic(call) => call.is_recovered(),
         }
-    }
-
-    /// Returns whether this object is the one that is to be made.
-    pub(super) fn is_on(&self, head: &ObjectHead) -> bool {
-        let evidence = match self {
-            Self::Static(call) => Evidence::of_slo(&call.operation().segments),
-            Self::Dynamic(call) => Evidence::of_dlo(&call.operation().segments),
-        };
-        evidence.weigh(head) == Proof::Ours
     }
 }
 

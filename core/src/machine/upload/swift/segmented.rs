@@ -2,12 +2,11 @@
 //!
 //! ```text
 //!  new ──▶ Info ──▶ Container ──▶ Create ──┬──────────▶ Segments ──all stored──▶ Replaced ──▶ Manifest
-//!  resume ────────────▲                    └─▶ List ───────▲                                   │  │
-//!                                              it is there already, maybe ours ◀─┘  │            │
-//!    any failure: nothing more is sent,                         Confirm ── it is ours ─┐          │
-//!    exchanges in flight are awaited                                       │ it is not ▼          ▼
-//!                 └──▶ Remove what was sent ──▶ Over(Err, the first) ◀─────┘   Settle, of a dynamic one
-//!                                                                              Remove what was replaced
+//!  resume ────────────▲                    └─▶ List ───────▲                                      │
+//!    any failure: nothing more is sent,                                                           │
+//!    exchanges in flight are awaited                                                              ▼
+//!                 └──▶ Earlier ── it is ours ─────────────────────────────────▶ Settle, of a dynamic one
+//!                         └──▶ Remove what was sent ──▶ Over(Err, the first)    Remove what was replaced
 //!                                                                                          └──▶ Over(Ok)
 //! ```
 //!
@@ -49,7 +48,7 @@ use crate::machine::upload::flight::{Bounds, Event, PartsInFlight, StoredPart};
 use crate::machine::upload::plan::Plan;
 use crate::now::{Now, Timestamp, Wait};
 use crate::swift::{
-    DeleteObject, Expiry, GetInfo, GetManifest, HeadContainer, Info, ListedObject, PutContainer,
+    DeleteObject, Expiry, GetInfo, HeadContainer, Info, ListedObject, PutContainer,
 };
 
 #[derive(Debug)]
@@ -100,7 +99,6 @@ pub(super) enum Phase {
     Segments,
     Replaced(Box<Replaced>),
     Manifest(Box<Manifest>),
-    Confirm(Box<Call<GetManifest>>, ETag, Error),
     /// The resumed upload has failed: has the process before this one made the object?
     Earlier(Box<Earlier>),
     /// The manifest is stored: is the object complete? The flag says whether a check proved the
@@ -419,10 +417,6 @@ impl Machine for Segmented {
                     }
                     ControlFlow::Continue(Err(error)) => self.refused(now, error),
                 },
-                Phase::Confirm(call, ..) => match nest(call.poll(now), CONFIRM) {
-                    ControlFlow::Break(step) => return step,
-                    ControlFlow::Continue(manifest) => self.confirmed(now, manifest.ok()),
-                },
                 Phase::Earlier(inner) => match inner.poll(now) {
                     Step::Send(draft) => return Step::Send(draft),
                     Step::Wait(wait) => return Step::Wait(wait),
@@ -473,7 +467,6 @@ impl Machine for Segmented {
             Phase::Create(call) if slot == CREATE => call.complete(now, done),
             Phase::Segments => self.flight.complete(now, slot, done),
             Phase::Manifest(call) if slot == MANIFEST => call.complete(now, done),
-            Phase::Confirm(call, ..) if slot == CONFIRM => call.complete(now, done),
             Phase::Settle(settle, _) if slot == SETTLE => settle.complete(now, done),
             _ => {}
         }
@@ -492,7 +485,6 @@ impl Machine for Segmented {
             Phase::List(listed) => listed.cancel(now, on_failure),
             Phase::Replaced(inner) => inner.cancel(now, on_failure),
             Phase::Manifest(call) => call.cancel(now, on_failure),
-            Phase::Confirm(call, ..) => call.cancel(now, on_failure),
             Phase::Settle(settle, _) => settle.cancel(now, on_failure),
             Phase::Segments => {}
         }
@@ -567,7 +559,6 @@ const CONTAINER: u32 = 1;
 const CREATE: u32 = 2;
 const LIST: u32 = 3;
 pub(super) const MANIFEST: u32 = 4;
-pub(super) const CONFIRM: u32 = 6;
 const SETTLE: u32 = 7;
 
 /// The seed of segment n is derived from this plus n.
