@@ -37,8 +37,8 @@ pub(super) fn checksums(element: Element<'_>) -> Vec<Declared> {
 /// Decodes the keys of a list, which are percent-encoded if the document says so.
 ///
 /// Only the EncodingType in the document counts, because servers that ignore `encoding-type` leave
-/// it out. A key that can't be a percent-encoding is kept as it is, because some servers send `url` and
-/// encode nothing. The encoding of a key that is not UTF-8 is an error, because the key can't be
+/// it out. Some send `url` and encode nothing: one key that can't be a percent-encoding shows that no
+/// key of the page is one. The encoding of a key that is not UTF-8 is an error, because the key can't be
 /// represented, and its undecoded form is another key.
 #[derive(Clone, Copy)]
 pub(super) struct Keys {
@@ -49,7 +49,10 @@ impl Keys {
     /// Reads the encoding of the list in `root`.
     pub(super) fn of(root: Element<'_>) -> Self {
         let encoding = root.text_of("EncodingType");
-        Self { encoded: encoding.is_some_and(|encoding| encoding.trim() == "url") }
+        let is_said = encoding.is_some_and(|encoding| encoding.trim() == "url");
+        let mut entries = ENTRIES.into_iter().flat_map(|name| root.children(name));
+        let is_plain = |entry: Element<'_>| entry.text_of("Key").is_some_and(|key| !may_be(key));
+        Self { encoded: is_said && !entries.any(is_plain) }
     }
 
     /// For keys that are percent-encoded although the document does not say so.
@@ -101,8 +104,7 @@ impl Keys {
     }
 
     fn decode(self, text: &str) -> Result<String, Error> {
-        // What has a space, a control character or a letter beyond ASCII was not encoded.
-        if !self.encoded || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if !self.encoded || !may_be(text) {
             return Ok(text.to_owned());
         }
         escape::decode_form(text).map(Cow::into_owned).ok_or_else(|| {
@@ -110,6 +112,19 @@ impl Keys {
             Error::invalid_response(format!("the list has a key that is not UTF-8: {shown}"))
         })
     }
+}
+
+/// Returns whether a text may be a percent-encoding: one has no space, no control character, no letter
+/// beyond ASCII, and two digits after each `%`.
+fn may_be(text: &str) -> bool {
+    let escaped = |rest: &[u8]| rest.iter().take(2).filter(|byte| byte.is_ascii_hexdigit()).count();
+    let bytes = text.as_bytes();
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+        && bytes
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == b'%')
+            .all(|(at, _)| bytes.get(at + 1..).is_some_and(|rest| escaped(rest) == 2))
 }
 
 /// Returns the start of the next page. It must differ from the start of this page: otherwise a
@@ -126,5 +141,7 @@ pub(super) fn onward<T: PartialEq>(from: Option<&T>, to: Option<T>) -> Result<T,
     }
 }
 
+/// The elements of lists that have a key.
+const ENTRIES: [&str; 4] = ["Contents", "Version", "DeleteMarker", "Upload"];
 /// How many characters of a key an error has.
 const SHOWN: usize = 100;

@@ -97,6 +97,29 @@ fn keys_are_decoded_where_the_answer_says_so() {
     assert_eq!(parse(&list, &said).unwrap().contents[0].key, "50% of é%41");
 }
 
+// s3s-fs 0.14 answers ListObjects so: of `c+d` alone nobody could tell that it is not encoded.
+#[test]
+fn one_key_that_is_no_encoding_shows_that_none_of_the_page_is_encoded() {
+    let page = |key: &str| {
+        let body = format!(
+            "<ListBucketResult><EncodingType>url</EncodingType><Contents><Key>{key}</Key></Contents>\
+             <Contents><Key>list/c+d</Key></Contents><Contents><Key>e%20f</Key></Contents>\
+             <CommonPrefixes><Prefix>g+h/</Prefix></CommonPrefixes></ListBucketResult>"
+        );
+        let page = parse(&ListObjects::new("bucket"), &body).unwrap();
+        let keys: Vec<String> = page.contents.into_iter().map(|object| object.key).collect();
+        (keys, page.common_prefixes)
+    };
+    for plain in ["list/a b", "ü", "50%", "50%2", "100%xy"] {
+        let (keys, prefixes) = page(plain);
+        assert_eq!(keys, [plain, "list/c+d", "e%20f"]);
+        assert_eq!(prefixes, ["g+h/"]);
+    }
+    let (keys, prefixes) = page("a%20b");
+    assert_eq!(keys, ["a b", "list/c d", "e f"]);
+    assert_eq!(prefixes, ["g h/"]);
+}
+
 // A key of a file system, or of Ceph, may be any bytes. Its encoding taken for the key would name
 // another object.
 #[test]
