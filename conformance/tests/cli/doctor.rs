@@ -1,5 +1,9 @@
 //! The doctor: its findings on servers with known behaviour, and that it leaves nothing behind.
 
+use std::fs;
+use std::process::Command;
+
+use apus_conformance::program::APUS;
 use apus_conformance::server::{
     EmbeddedOpenStack, EmbeddedS3, FaultyS3, Manners, OpenStackModel, OpenStackOperation, Options,
     S3Model,
@@ -49,6 +53,31 @@ fn s3s_verifies_checksums_in_headers_and_trailers() {
     assert_eq!(option(report, "s3_store_checksum_placement").as_deref(), Some("header"));
     assert_eq!(report["left_behind"], serde_json::json!([]));
     assert!(program.json(&["ls"]).is_empty());
+}
+
+/// A wrong trailer is written and signed by `doctor` itself, which needs the keys for it.
+#[test]
+fn trailers_are_examined_wherever_the_keys_are_from() {
+    let server = EmbeddedS3::start(Options::new().tls(true).bucket("images")).unwrap();
+    let program = Program::new().with_s3("fast", &server, "images");
+    let fixed = &program.json(&["doctor"])[0];
+    let text = fs::read_to_string(program.path("glance-api.conf")).unwrap();
+    let own =
+        |line: &&str| !line.starts_with("s3_store_access") && !line.starts_with("s3_store_secret");
+    let mut text = text.lines().filter(own).collect::<Vec<_>>().join("\n");
+    text = text.replace("[fast]\n", "[fast]\ns3_store_credential_source = environment\n");
+    program.write("glance-api.conf", text.as_bytes());
+    let mut command = Command::new(&*APUS);
+    command.arg("--config").arg(program.path("glance-api.conf")).args(["--json", "doctor"]);
+    command.env("AWS_ACCESS_KEY_ID", server.access_key());
+    command.env("AWS_SECRET_ACCESS_KEY", server.secret_key());
+    let ran = program.finish(command, b"");
+    let found: Value = serde_json::from_str(ran.out.lines().next().unwrap()).unwrap();
+    for algorithm in ["CRC32", "SHA256"] {
+        let what = format!("{algorithm} in a trailer");
+        let answered = answer(fixed, "checksums", &what);
+        assert_eq!(answer(&found, "checksums", &what), answered, "{found:#}");
+    }
 }
 
 /// As Ceph 16 is: it stores and compares no checksum, and refuses what has a trailer.
