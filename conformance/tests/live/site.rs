@@ -17,6 +17,8 @@ pub struct Site {
     second: Option<Account>,
     /// What GetBucketLocation responds with to a bucket that was created without a constraint.
     pub location: &'static str,
+    /// Whether the server removes everything when it ends.
+    pub is_temporary: bool,
 }
 
 /// An account's keys.
@@ -41,6 +43,12 @@ impl Site {
         Self::or_not_run(Self::read(&server.to_uppercase()), server, server)
     }
 
+    /// A server in this process, at these addresses; it removes everything when it ends.
+    pub fn at(http: String, https: String, ca: &str, first: Account) -> Self {
+        let ca = ca.into();
+        Self { http, https, ca, first, second: None, location: "", is_temporary: true }
+    }
+
     /// The second account, of a server that has one.
     pub fn second(&self) -> &Account {
         self.second.as_ref().expect("the server has two accounts")
@@ -56,7 +64,7 @@ impl Site {
         let http = variable(&format!("APUS_LIVE_{server}_HTTP"))?;
         let https = variable(&format!("APUS_LIVE_{server}_HTTPS"))?;
         let first = Account::read(server, "")?;
-        Ok(Self { http, https, ca, first, second: None, location: "" })
+        Ok(Self { http, https, ca, first, second: None, location: "", is_temporary: false })
     }
 
     fn or_not_run(read: Result<Self, String>, test: &str, script: &str) -> Option<Self> {
