@@ -134,10 +134,7 @@ impl ExchangeInProgress {
         self.pulse = Some(Arc::clone(&pulse));
         let body = Sending::new(pieces, encoder, length, ends.meter(), pulse, expects);
         let body = Box::new(body);
-        let mut request = Request::from_parts(head, body);
-        let pulse = Arc::clone(&link.pulse);
-        hyper::ext::on_informational(&mut request, move |answer| pulse.inform(answer.status()));
-        let answered = link.head(request, &times).await;
+        let answered = link.head(Request::from_parts(head, body), &times).await;
         let answer = answered.map_err(|failure| match link.pulse.spoilt() {
             Some(error) => Fault::Ours(error),
             None => Fault::Wire(failure),

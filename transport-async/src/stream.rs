@@ -4,14 +4,13 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use apus_core::Error;
 use apus_core::error::ExchangeError;
 use apus_core::http::{HeadMeter, MOST_INFORMATIONAL};
-use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -205,8 +204,6 @@ pub(crate) struct Pulse {
     wrote: AtomicU64,
     /// Bytes that were sent.
     sent: AtomicU64,
-    /// Informational responses that arrived.
-    informational: AtomicUsize,
     /// hyper has read the whole body.
     given: AtomicBool,
     /// And none of it waits in the connection any more.
@@ -215,8 +212,6 @@ pub(crate) struct Pulse {
     held: AtomicBool,
     /// The response is there; the rest of the body is not sent.
     stopped: AtomicBool,
-    /// The server has responded `100 Continue`.
-    invited: AtomicBool,
     /// Why the body could not be made.
     spoilt: Mutex<Option<Error>>,
     /// The heads of the responses, and what is wrong with one.
@@ -230,12 +225,10 @@ impl Pulse {
             moved: AtomicU64::new(0),
             wrote: AtomicU64::new(0),
             sent: AtomicU64::new(0),
-            informational: AtomicUsize::new(0),
             given: AtomicBool::new(false),
             off: AtomicBool::new(false),
             held: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
-            invited: AtomicBool::new(false),
             spoilt: Mutex::new(None),
             heads: Mutex::default(),
         }
@@ -243,13 +236,12 @@ impl Pulse {
 
     /// Begins another exchange.
     pub(crate) fn restart(&self) {
-        for flag in [&self.given, &self.off, &self.held, &self.stopped, &self.invited] {
+        for flag in [&self.given, &self.off, &self.held, &self.stopped] {
             flag.store(false, Ordering::Relaxed);
         }
         *lock(&self.spoilt) = None;
         *lock(&self.heads) = Default::default();
         self.sent.store(0, Ordering::Relaxed);
-        self.informational.store(0, Ordering::Relaxed);
         self.write(0);
     }
 
@@ -331,21 +323,14 @@ impl Pulse {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
+    /// Whether the server has responded `100 Continue`.
     pub(crate) fn is_invited(&self) -> bool {
-        self.invited.load(Ordering::Relaxed)
-    }
-
-    /// Counts an informational response.
-    pub(crate) fn inform(&self, status: StatusCode) {
-        self.informational.fetch_add(1, Ordering::Relaxed);
-        if status == StatusCode::CONTINUE {
-            self.invited.store(true, Ordering::Relaxed);
-        }
+        lock(&self.heads).0.has_continued()
     }
 
     /// Returns the informational responses that arrived in this exchange.
     pub(crate) fn informational(&self) -> usize {
-        self.informational.load(Ordering::Relaxed)
+        lock(&self.heads).0.informational()
     }
 
     /// Measures the bytes that belong to the head of a response. False if it is too long.

@@ -1,7 +1,7 @@
 //! The head of a request as it is sent (RFC 9112, sections 3 and 5).
 
 use http::header::{HOST, HeaderName, USER_AGENT};
-use http::uri::{Authority, Scheme};
+use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{Uri, request};
 
 /// Returns the request line, the header fields, and the fields that HTTP requires besides those
@@ -34,13 +34,17 @@ pub(crate) fn write(head: &request::Parts, user_agent: &str, expects: bool) -> V
 /// Returns the URI that ureq is given: scheme, host and port only.
 pub(crate) fn place(uri: &Uri) -> Option<Uri> {
     let authority = uri.authority()?;
-    let authority = match authority.as_str().rsplit_once('@') {
+    let user = authority.as_str().bytes().rposition(|byte| byte == b'@');
+    let authority = match user {
         // A user in the URI is not sent.
-        Some((_, bare)) => bare.parse::<Authority>().ok()?,
+        Some(at) => authority.as_str().get(at + 1..)?.parse::<Authority>().ok()?,
         None => authority.clone(),
     };
-    let place = Uri::builder().scheme(uri.scheme()?.clone()).authority(authority);
-    place.path_and_query("/").build().ok()
+    let mut place = Parts::default();
+    place.scheme = Some(uri.scheme()?.clone());
+    place.authority = Some(authority);
+    place.path_and_query = Some(PathAndQuery::from_static("/"));
+    Uri::from_parts(place).ok()
 }
 
 /// Returns the host, and the port unless it is the scheme's default.

@@ -1,7 +1,9 @@
 //! The head of a response, for transports that parse it themselves (RFC 9112, sections 2 to 5).
 
 use std::borrow::Cow;
+use std::ops::Range;
 
+use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{StatusCode, Version, response};
 
@@ -23,8 +25,12 @@ pub fn read_head(input: &[u8]) -> Result<Option<(usize, response::Parts)>, Excha
     let Some(status_line) = lines.next()? else { return unfinished(input) };
     let (mut head, ()) = http::Response::new(()).into_parts();
     (head.version, head.status) = status(status_line)?;
+    // All values share one allocation.
+    let shared = lines.end().and_then(|end| input.get(..end)).map(Bytes::copy_from_slice);
+    head.headers.reserve(if shared.is_some() { USUAL_FIELDS } else { 0 });
     let mut fields = 0;
     loop {
+        let start = lines.at;
         let Some(mut line) = lines.next()?.map(Cow::Borrowed) else { return unfinished(input) };
         if line.is_empty() {
             return Ok(Some((lines.at, head)));
@@ -42,7 +48,16 @@ pub fn read_head(input: &[u8]) -> Result<Option<(usize, response::Parts)>, Excha
             let detail = format!("the head has more than {MOST_FIELDS} header fields");
             return Err(broken(detail));
         }
-        let (name, value) = field(&line)?;
+        let (name, range) = field(&line)?;
+        let value = match (&shared, &line) {
+            (Some(shared), Cow::Borrowed(_)) => {
+                HeaderValue::from_maybe_shared(shared.slice(start + range.start..start + range.end))
+            }
+            _ => HeaderValue::from_bytes(line.get(range).unwrap_or_default()),
+        };
+        let value = value.map_err(|_| {
+            broken(format!("the value of header {name} contains a control character"))
+        })?;
         head.headers.append(name, value);
     }
 }
@@ -56,13 +71,20 @@ struct Lines<'a> {
 impl<'a> Lines<'a> {
     fn next(&mut self) -> Result<Option<&'a [u8]>, ExchangeError> {
         let rest = self.input.get(self.at..).unwrap_or_default();
-        let Some(end) = rest.iter().position(|&byte| byte == b'\n') else { return Ok(None) };
+        let Some(end) = line_feed(rest) else { return Ok(None) };
         self.at += end + 1;
         if self.at > MOST_BYTES {
             return Err(too_long());
         }
         let line = rest.get(..end).unwrap_or_default();
         Ok(Some(line.strip_suffix(b"\r").unwrap_or(line)))
+    }
+
+    /// Returns where the head ends, if all of it is there and it is not too long.
+    fn end(&self) -> Option<usize> {
+        let mut ahead = Lines { input: self.input, at: self.at };
+        while !ahead.next().ok()??.is_empty() {}
+        Some(ahead.at)
     }
 
     /// Returns whether the next line continues the last one.
@@ -89,7 +111,8 @@ fn status(line: &[u8]) -> Result<(Version, StatusCode), ExchangeError> {
     Ok((version, StatusCode::from_bytes(code).map_err(|_| wrong())?))
 }
 
-fn field(line: &[u8]) -> Result<(HeaderName, HeaderValue), ExchangeError> {
+/// Returns the name, and where the value is.
+fn field(line: &[u8]) -> Result<(HeaderName, Range<usize>), ExchangeError> {
     let colon = line.iter().position(|&byte| byte == b':');
     let (name, value) = colon.and_then(|at| line.split_at_checked(at)).unwrap_or((line, b""));
     if matches!(line.first(), Some(b' ' | b'\t')) {
@@ -97,10 +120,9 @@ fn field(line: &[u8]) -> Result<(HeaderName, HeaderValue), ExchangeError> {
     }
     let name = colon.and_then(|_| HeaderName::from_bytes(name).ok());
     let name = name.ok_or_else(|| broken("a line of the head is not a header field"))?;
-    let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
-    let value = HeaderValue::from_bytes(value)
-        .map_err(|_| broken(format!("the value of header {name} contains a control character")))?;
-    Ok((name, value))
+    let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii_start();
+    let start = line.len() - value.len();
+    Ok((name, start..start + value.trim_ascii_end().len()))
 }
 
 fn too_long() -> ExchangeError {
@@ -111,6 +133,15 @@ fn broken(detail: impl Into<String>) -> ExchangeError {
     ExchangeError::new(ExchangeErrorKind::Protocol, detail)
 }
 
+/// Returns where the first line feed is. Looks at 16 bytes at a time, which compilers turn into one
+/// comparison.
+fn line_feed(input: &[u8]) -> Option<usize> {
+    let block = |block: &&[u8]| block.iter().fold(false, |has, &byte| has | (byte == b'\n'));
+    let before = input.chunks(BLOCK).take_while(|bytes| !block(bytes)).count() * BLOCK;
+    let at = input.get(before..)?.iter().position(|&byte| byte == b'\n')?;
+    Some(before + at)
+}
+
 /// Measures the heads of one exchange's responses as their bytes arrive, for transports whose HTTP
 /// library parses them. No head may be longer than [`MOST_BYTES`], including those of informational
 /// responses.
@@ -118,11 +149,13 @@ fn broken(detail: impl Into<String>) -> ExchangeError {
 pub struct HeadMeter {
     /// Bytes of the head so far.
     length: usize,
-    /// Bytes of the present line so far, without the line end.
-    line: usize,
+    /// Whether the present line has a byte besides its line end.
+    has_line: bool,
     /// The beginning of the head, up to the status.
     start: [u8; STATUS],
     over: bool,
+    informational: usize,
+    continues: bool,
 }
 
 impl HeadMeter {
@@ -131,26 +164,38 @@ impl HeadMeter {
     /// # Errors
     ///
     /// A head is longer than [`MOST_BYTES`].
-    pub fn push(&mut self, input: &[u8]) -> Result<(), ExchangeError> {
-        for &byte in input {
-            if self.over {
-                break;
+    pub fn push(&mut self, mut input: &[u8]) -> Result<(), ExchangeError> {
+        while !self.over && !input.is_empty() {
+            let length = line_feed(input).map_or(input.len(), |at| at + 1);
+            let (line, rest) = input.split_at(length);
+            input = rest;
+            for (room, &byte) in self.start.iter_mut().skip(self.length).zip(line) {
+                *room = byte;
             }
-            if let Some(start) = self.start.get_mut(self.length) {
-                *start = byte;
-            }
-            self.length += 1;
-            match byte {
-                b'\n' if self.line == 0 && self.length > STATUS => self.end(),
-                b'\n' => self.line = 0,
-                b'\r' => {}
-                _ => self.line += 1,
-            }
-            if self.length >= MOST_BYTES {
+            self.length += line.len();
+            self.has_line |= line.iter().any(|byte| !matches!(byte, b'\r' | b'\n'));
+            let ends_line = line.ends_with(b"\n");
+            let ends = ends_line && !self.has_line && self.length > STATUS;
+            if self.length > MOST_BYTES || self.length == MOST_BYTES && !ends {
                 return Err(too_long());
+            }
+            if ends {
+                self.end();
+            } else if ends_line {
+                self.has_line = false;
             }
         }
         Ok(())
+    }
+
+    /// Returns how many informational responses have arrived, without 101.
+    pub fn informational(&self) -> usize {
+        self.informational
+    }
+
+    /// Whether one of them was `100 Continue`.
+    pub fn has_continued(&self) -> bool {
+        self.continues
     }
 
     fn end(&mut self) {
@@ -158,13 +203,19 @@ impl HeadMeter {
         // follows.
         let status = &self.start[STATUS - 3..];
         let over = status.first() != Some(&b'1') || status == b"101";
-        *self = Self { over, ..Self::default() };
+        let informational = self.informational + usize::from(!over);
+        let continues = self.continues || status == b"100";
+        *self = Self { over, informational, continues, ..Self::default() };
     }
 }
 
 /// The length of a status line up to the end of the status, in bytes: `HTTP/1.1 200`.
 const STATUS: usize = 12;
 const PROTOCOL: &[u8] = b"HTTP/1.";
+/// Header fields for which there is room from the start.
+const USUAL_FIELDS: usize = 12;
+/// Bytes that are searched at a time for a line feed.
+const BLOCK: usize = 16;
 
 /// The most header fields of a response. Swift allows 90 metadata fields for an object.
 pub const MOST_FIELDS: usize = 256;
@@ -276,6 +327,38 @@ mod tests {
             assert!(!measure(&body, size), "{size}");
             // What follows another protocol's beginning is no head.
             assert!(measure(&format!("{}{body}", head("101", 100)), size), "{size}");
+        }
+    }
+
+    // RFC 9110, sections 15.2 and 7.8: any number of 1xx may precede a response, and 101 ends HTTP.
+    #[test]
+    fn informational_responses_are_counted_as_they_come() {
+        for (text, count, continues) in [
+            ("HTTP/1.1 200 OK\r\na: 100\r\n\r\nHTTP/1.1 100 C\r\n\r\n", 0, false),
+            ("HTTP/1.1 103 E\r\na: 1\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", 1, false),
+            ("HTTP/1.1 102 P\n\nHTTP/1.1 100 C\n\nHTTP/1.1 204 N\n\n", 2, true),
+            ("HTTP/1.1 100\r\n\r\n", 1, true),
+            ("HTTP/1.1 100\r\n\r", 0, false),
+            ("HTTP/1.1 101 S\r\n\r\nHTTP/1.1 100 C\r\n\r\n", 0, false),
+        ] {
+            for size in [1, 3, 20, 1000] {
+                let mut meter = HeadMeter::default();
+                text.as_bytes().chunks(size).for_each(|piece| meter.push(piece).unwrap());
+                let counted = (meter.informational(), meter.has_continued());
+                assert_eq!(counted, (count, continues), "{text:?} by {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn line_feeds_are_found_wherever_they_are() {
+        for length in 0..70 {
+            let mut text = vec![b'a'; length];
+            assert_eq!(line_feed(&text), None);
+            for at in (0..length).rev() {
+                text[at] = b'\n';
+                assert_eq!(line_feed(&text), Some(at));
+            }
         }
     }
 

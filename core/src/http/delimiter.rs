@@ -71,16 +71,22 @@ pub(super) fn length(head: &response::Parts) -> Result<Option<u64>, ()> {
     let mut length = None;
     for field in head.headers.get_all(CONTENT_LENGTH) {
         for value in field.as_bytes().split(|byte| *byte == b',') {
-            let value = value.trim_ascii();
-            let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-            let text = std::str::from_utf8(value).ok().filter(|_| digits).ok_or(())?;
-            let number: u64 = text.parse().map_err(|_| ())?;
+            let number = number(value.trim_ascii()).ok_or(())?;
             if length.replace(number).is_some_and(|other| other != number) {
                 return Err(());
             }
         }
     }
     Ok(length)
+}
+
+/// Reads decimal digits, and nothing else.
+fn number(digits: &[u8]) -> Option<u64> {
+    let add = |number: u64, digit: &u8| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    };
+    (!digits.is_empty()).then(|| digits.iter().try_fold(0, add))?
 }
 
 /// Returns how many bytes of body the head announces. A range in chunks announces it only by

@@ -61,6 +61,7 @@ impl Receiving {
         let delimiter = Delimiter::of(&draft.head.method, &head);
         let announced = match &delimiter {
             Ok(Delimiter::NoBody) => Some(0),
+            Ok(Delimiter::Length(length)) => Some(*length),
             Ok(_) => delimiter::announced(&head),
             Err(_) => None,
         };
