@@ -2,6 +2,8 @@
 //! transports are compared with.
 
 pub mod bare;
+pub mod machine;
+pub mod profile;
 pub mod race;
 pub mod sample;
 pub mod server;

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::machine::{self, Line};
+
 /// One implementation.
 pub struct Racer<'a> {
     name: String,
@@ -95,7 +97,7 @@ pub fn race(racers: &mut [Racer<'_>], rounds: usize, count: usize) {
 }
 
 /// Prints the race: times in units of `unit` nanoseconds, called `name`, and the ratios of the best
-/// and of the median to those of the fastest peer.
+/// and of the median to those of the fastest peer. Appends the ratios to the log of the machine.
 pub fn print(title: &str, racers: &[Racer<'_>], unit: f64, name: &str) {
     let fastest = |time: fn(&Racer<'_>) -> f64| {
         let peers = racers.iter().filter(|racer| racer.role == Role::Peer);
@@ -117,6 +119,18 @@ pub fn print(title: &str, racers: &[Racer<'_>], unit: f64, name: &str) {
             racer.median() / median,
             racer.wall() / unit,
         );
+    }
+    let lines: Vec<_> = racers
+        .iter()
+        .map(|racer| Line {
+            title,
+            name: &racer.name,
+            best: racer.best() / best,
+            median: racer.median() / median,
+        })
+        .collect();
+    if let Err(error) = machine::append(&lines) {
+        println!("  not in the log: {}: {error}", machine::path().display());
     }
 }
 

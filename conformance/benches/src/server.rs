@@ -17,6 +17,8 @@ use std::thread;
 
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use crate::machine::{Side, pin};
+
 /// A server in a process of its own. Dropping it ends the process.
 pub struct Server {
     process: Child,
@@ -68,6 +70,7 @@ pub fn serve_if_told() {
     if arguments.next().as_deref() != Some(SERVE) {
         return;
     }
+    pin(Side::Server);
     let scheme = arguments.next().unwrap();
     let size = arguments.next().unwrap().parse().unwrap();
     let content = Arc::new(Content::new(size));

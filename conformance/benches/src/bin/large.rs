@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use apus_benches::bare::{self, Hyper};
+use apus_benches::machine::{Side, pin};
 use apus_benches::race::{Racer, Role, argument, load, print, race, verdict};
 use apus_benches::server::{Server, serve_if_told};
 use apus_core::checksum::{Algorithm, Placement, Validation};
@@ -21,6 +22,7 @@ use tokio::runtime::Builder;
 
 fn main() {
     serve_if_told();
+    pin(Side::Client);
     let (mebibytes, rounds) = (argument(1, 1024), argument(2, 5));
     let bytes = Bytes::from(vec![7; mebibytes << 20]);
     for scheme in ["http", "https"] {

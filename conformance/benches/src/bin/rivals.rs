@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use apus_benches::bare;
+use apus_benches::machine::{Side, pin};
 use apus_benches::race::{Racer, argument, load, print, race};
 use apus_benches::server::{Server, serve_if_told};
 use apus_core::checksum::Algorithm;
@@ -28,6 +29,7 @@ use tokio::runtime::{Builder, Runtime};
 
 fn main() {
     serve_if_told();
+    pin(Side::Client);
     let (rounds, count, mebibytes) = (argument(1, 11), argument(2, 1_000), argument(3, 1024));
     println!("rivals: {rounds} rounds, load {}", load());
     let bytes = Bytes::from(vec![7; mebibytes << 20]);

@@ -1,9 +1,11 @@
 //! CPU time to sign one request: `signing [ROUNDS] [COUNT]`.
 
+use apus_benches::machine::{Side, pin};
 use apus_benches::race::{Racer, argument, load, print, race, verdict};
 use apus_benches::sample::{Sample, What};
 
 fn main() {
+    pin(Side::Client);
     let (rounds, count) = (argument(1, 21), argument(2, 20_000));
     println!("signing: {rounds} rounds of {count} requests, load {}", load());
     let sample = Sample::new();

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use apus_benches::bare::{self, Hyper};
+use apus_benches::machine::{Side, pin};
 use apus_benches::race::{Racer, Role, argument, load, print, race, verdict};
 use apus_benches::server::{Server, serve_if_told};
 use apus_core::http::Timeouts;
@@ -13,6 +14,7 @@ use tokio::runtime::Builder;
 
 fn main() {
     serve_if_told();
+    pin(Side::Client);
     let (rounds, count) = (argument(1, 21), argument(2, 2_000));
     let server = Server::start("http", SIZE as u64);
     println!("small: {rounds} rounds of {count} operations of 1 KiB, load {}", load());
