@@ -5,11 +5,13 @@ use std::fs;
 use std::path::Path;
 
 /// Methods that one transport has alone, and why.
-const ALONE: [(&str, &str, &str, &str); 6] = [
+const ALONE: [(&str, &str, &str, &str); 8] = [
     ("async", "Source", "chunks", "a stream of pieces is a type of async programs"),
     ("async", "Source", "http_body", "an `http_body::Body` is polled"),
     ("async", "Items", "next", "`Iterator::next` in the blocking transport"),
     ("async", "PageStream", "next", "`Iterator::next` in the blocking transport"),
+    ("async", "PageStream", "read_ahead", "`PageIter` in the blocking transport"),
+    ("blocking", "PageIter", "read_ahead", "`PageStream` in the async transport"),
     ("async", "PageStream", "try_collect", "`PageIter` in the blocking transport"),
     ("blocking", "PageIter", "try_collect", "`PageStream` in the async transport"),
 ];

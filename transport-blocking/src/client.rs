@@ -295,7 +295,7 @@ impl<S: Service> Client<S> {
     ///
     /// Each page is a result: those of [`call`](Self::call).
     pub fn pages<O: Paged<Service = S>>(&self, first: O) -> PageIter<O> {
-        PageIter { client: self.clone(), pages: Pages::new(first) }
+        PageIter::new(self.clone(), Pages::new(first))
     }
 
     /// Lists the items of all pages. Ends after an error. A list of more than one kind of item,
@@ -305,7 +305,7 @@ impl<S: Service> Client<S> {
     ///
     /// Each item is a result: those of [`call`](Self::call).
     pub fn items<O: Paged<Service = S>>(&self, first: O) -> Items<O> {
-        Items { client: self.clone(), pages: Pages::new(first), ready: Vec::new().into_iter() }
+        Items::new(self.pages(first))
     }
 
     /// Waits, for `deadline` at most, until all runs whose [`Reader`](crate::Reader) was dropped before their end

@@ -145,6 +145,11 @@ mod disabled {
     pub struct Span;
 
     impl Span {
+        /// Returns the present span.
+        pub fn current() -> Self {
+            Self
+        }
+
         /// Does nothing.
         pub fn enter(&self) -> impl Sized + use<> {}
     }
