@@ -64,6 +64,8 @@ pub enum WaitReason {
     Renewal,
     /// A container's listing does not yet show what was stored.
     Listing,
+    /// The first byte of a range is awaited; a second request for it is sent later.
+    Hedging,
 }
 
 impl fmt::Display for WaitReason {
@@ -74,6 +76,7 @@ impl fmt::Display for WaitReason {
             Self::Pacing => "requests are sent at a limited rate",
             Self::Renewal => "the credentials are being renewed",
             Self::Listing => "the container's listing does not yet show what was stored",
+            Self::Hedging => "the first byte of a range is awaited",
         })
     }
 }

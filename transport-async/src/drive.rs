@@ -353,22 +353,28 @@ pub(crate) fn in_span<F: Future>(flying: F) -> F {
     flying
 }
 
-/// Performs an exchange until it is done or stopped.
+/// Performs an exchange until it is done, stopped, or overtaken by another for the same bytes.
 async fn fly(
     flight: &mut ExchangeInProgress,
     transport: &Transport,
     ends: &Ends,
     stop: &[CancelToken],
 ) -> Completion {
-    if stop.is_empty() {
+    let hedged = flight.hedged();
+    if stop.is_empty() && hedged.is_none() {
         return flight.perform(transport.shared(), ends).await;
     }
     let done = {
         let mut listeners: Vec<Listener> = stop.iter().map(CancelToken::listen).collect();
         let mut perform = pin!(flight.perform(transport.shared(), ends));
-        poll_fn(|cx| match Listener::poll_any(&mut listeners, cx) {
-            Poll::Ready(_) => Poll::Ready(None),
-            Poll::Pending => perform.as_mut().poll(cx).map(Some),
+        poll_fn(|cx| {
+            let is_stopped = Listener::poll_any(&mut listeners, cx).is_ready();
+            let is_overtaken =
+                hedged.as_ref().is_some_and(|hedged| hedged.poll_overtaken(cx).is_ready());
+            match is_stopped || is_overtaken {
+                true => Poll::Ready(None),
+                false => perform.as_mut().poll(cx).map(Some),
+            }
         })
         .await
     };

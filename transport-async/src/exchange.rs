@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use apus_core::Error;
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
-use apus_core::http::{Completion, End, Exchange, Outgoing, Receiving};
+use apus_core::http::{Completion, End, Exchange, Hedged, Outgoing, Receiving};
 use apus_host::trace;
 use bytes::Bytes;
 use http::header::{EXPECT, HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
@@ -40,6 +40,7 @@ pub(crate) struct ExchangeInProgress {
     pulse: Option<Arc<Pulse>>,
     /// Where the completion goes if the flight is dropped.
     home: Option<Arc<RunWaker>>,
+    hedged: Option<Hedged>,
 }
 
 enum Stage {
@@ -59,7 +60,13 @@ enum Fault {
 impl ExchangeInProgress {
     /// Returns a flight. If it is dropped, its completion goes to `home`, if there is one.
     pub(crate) fn new(exchange: Exchange, home: Option<Arc<RunWaker>>) -> Self {
-        Self { stage: Stage::Sealed(exchange), pulse: None, home }
+        let hedged = exchange.hedged().cloned();
+        Self { stage: Stage::Sealed(exchange), pulse: None, home, hedged }
+    }
+
+    /// Returns which of two requests for the same bytes this is.
+    pub(crate) fn hedged(&self) -> Option<Hedged> {
+        self.hedged.clone()
     }
 
     /// Whether this moves bytes of the caller's, as opposed to the machine's own.
@@ -151,7 +158,7 @@ impl ExchangeInProgress {
         };
         self.stage = Stage::Answered(exchange.respond(head));
         let Stage::Answered(receiving) = &mut self.stage else { return Ok(()) };
-        if ends.heads
+        if (ends.heads || self.hedged.is_some())
             && let Some(home) = &self.home
             && let Some(opened) = receiving.opened()
         {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use apus_core::Error;
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{
-    Completion, End as BodyEnd, Exchange, Opened, Outgoing, Receiving, Timeouts,
+    Completion, End as BodyEnd, Exchange, Hedged, Opened, Outgoing, Receiving, Timeouts,
 };
 use apus_host::trace;
 use bytes::Bytes;
@@ -247,7 +247,11 @@ impl Performer<'_> {
         let forwarded = proxy.filter(|_| head.uri.scheme() == Some(&Scheme::HTTP));
         *told.uri_mut() = place;
         let written = request_head::write(head, &config.user_agent, expects);
-        let conversation = Conversation::new(written, head.method.clone(), &limits);
+        let (method, hedged) = (head.method.clone(), exchange.hedged().cloned());
+        if hedged.as_ref().is_some_and(Hedged::is_overtaken) {
+            return Err(ExchangeError::cancelled().before_request().into());
+        }
+        let conversation = Conversation::new(written, method, &limits, hedged);
         let mut outflow = BodyWriter::new(exchange, feed, self.watch).map_err(End::Rejected)?;
         let told = told.into_parts().0;
         let answer = conversation.hold(|| match length {

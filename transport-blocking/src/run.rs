@@ -465,8 +465,9 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
         self.scope.spawn(move || {
             let _entered = span.enter();
             let head = |opened| inbox.hand_in(Arrival::Head(opened));
+            let reports = awaited || exchange.hedged().is_some();
             let notify =
-                Notify { bell: Some(&bell), head: awaited.then_some(&head as &dyn Fn(Opened)) };
+                Notify { bell: Some(&bell), head: reports.then_some(&head as &dyn Fn(Opened)) };
             let landing = transport.fly(exchange, feed, sink.outlet(), notify, watch);
             // The loop does not end before all exchanges have landed.
             inbox.hand_in(Arrival::End(landing));

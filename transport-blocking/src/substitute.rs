@@ -26,7 +26,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
-use apus_core::http::{AnswerBody, MOST_INFORMATIONAL, Pace, TOO_SLOW, Timeouts, read_head};
+use apus_core::http::{
+    AnswerBody, Hedged, MOST_INFORMATIONAL, Pace, TOO_SLOW, Timeouts, read_head,
+};
 use http::{Method, StatusCode, response};
 use ureq::unversioned::transport::time::Duration as Wait;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
@@ -53,6 +55,8 @@ struct State {
     /// Whether `100 Continue` arrived.
     continued: bool,
     answer: Option<(response::Parts, AnswerBody)>,
+    /// Which of two requests for the same bytes this is.
+    hedged: Option<Hedged>,
     /// The connection, while the exchange reads the body of the response.
     line: Option<Box<dyn Transport>>,
 }
@@ -64,7 +68,12 @@ thread_local! {
 }
 
 impl Conversation {
-    pub(crate) fn new(request: Vec<u8>, method: Method, limits: &Timeouts) -> Arc<Self> {
+    pub(crate) fn new(
+        request: Vec<u8>,
+        method: Method,
+        limits: &Timeouts,
+        hedged: Option<Hedged>,
+    ) -> Arc<Self> {
         Arc::new(Self(Mutex::new(State {
             request,
             method,
@@ -74,6 +83,7 @@ impl Conversation {
             begun: Instant::now(),
             continued: false,
             answer: None,
+            hedged,
             line: None,
         })))
     }
@@ -216,8 +226,21 @@ impl Substituted {
                 return Err(Error::Timeout(wait.reason));
             }
             (called, first) = (Some(*called.get_or_insert_with(Instant::now)), false);
-            if !self.line()?.await_input(wait)? {
-                return Ok(false);
+            let is_hedged = state.hedged.is_some();
+            let look = NextTimeout { after: LOOK.into(), ..wait };
+            match self.line()?.await_input(if is_hedged && look.after < wait.after {
+                look
+            } else {
+                wait
+            }) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(Error::Timeout(_)) if is_hedged && look.after < wait.after => {
+                    if state.hedged.as_ref().is_some_and(Hedged::is_overtaken) {
+                        return Err(other(ExchangeError::cancelled()));
+                    }
+                }
+                Err(error) => return Err(error),
             }
         }
     }
@@ -336,6 +359,10 @@ fn shorter(wait: NextTimeout, limit: Wait, passed: Duration, reason: Timeout) ->
     };
     if left < wait.after { NextTimeout { after: left, reason, ..wait } } else { wait }
 }
+
+/// How often a request looks whether another for the same bytes was answered first: a thread that
+/// waits for a connection can't be woken.
+const LOOK: Duration = Duration::from_millis(10);
 
 fn other(failure: ExchangeError) -> Error {
     Error::Other(Box::new(failure))

@@ -40,6 +40,7 @@ mod ends;
 mod expectations;
 mod faults;
 mod front_door;
+mod hedged;
 mod images;
 mod jobs;
 mod lagging;

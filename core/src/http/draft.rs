@@ -11,6 +11,7 @@ use http::{Method, Uri, request};
 use super::body_checksum::BodyChecksum;
 use super::coding::Coding;
 use super::expectation::Expectation;
+use super::hedged::Hedged;
 use super::reply::Reply;
 use super::timeouts::Timeouts;
 use crate::checksum::{Algorithm, Hashers};
@@ -67,6 +68,8 @@ pub struct Draft {
     pub auth: usize,
     /// The machine that gets the completion. Set by machines; a transport must not change it.
     pub ticket: Ticket,
+    /// Which of two requests for the same bytes this is.
+    pub(crate) hedged: Option<Hedged>,
     /// The retry policy of a renewal for this draft.
     pub(crate) retry_policy: Option<RetryPolicy>,
     /// Whether it was already sealed a second time, after its first credentials were refused.
@@ -102,6 +105,7 @@ impl Draft {
             expectation: Expectation::default(),
             auth: 0,
             ticket: Ticket::default(),
+            hedged: None,
             replayed: false,
             stale: None,
             places: Positions::default(),

@@ -14,6 +14,7 @@ use super::completion::Completion;
 use super::draft::{Body, Draft, Framing, Payload};
 use super::encoder::Encoder;
 use super::frame;
+use super::hedged::Hedged;
 use super::receiving::Receiving;
 use super::reply::Reply;
 use super::sent::{Origin, Sent};
@@ -248,6 +249,13 @@ impl Exchange {
     /// Returns the service's own name of the operation.
     pub fn operation(&self) -> &'static str {
         self.draft.operation
+    }
+
+    /// Returns which of two requests for the same bytes this is. A transport cancels the exchange when
+    /// it [is overtaken](Hedged::is_overtaken), and reports the head of its response to
+    /// [`Machine::opened`](crate::contract::Machine::opened).
+    pub fn hedged(&self) -> Option<&Hedged> {
+        self.draft.hedged.as_ref()
     }
 
     /// Returns the draft of this exchange.

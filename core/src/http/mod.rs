@@ -29,6 +29,7 @@ mod expect;
 mod expectation;
 mod frame;
 mod headers;
+mod hedged;
 #[cfg(feature = "swift")]
 pub(crate) mod json;
 mod needs;
@@ -57,6 +58,7 @@ pub(crate) use self::expect::is_object;
 pub use self::expectation::Expectation;
 pub use self::frame::{decode as decode_aws_chunked, framed_length};
 pub(crate) use self::headers::{Field, Headers};
+pub use self::hedged::Hedged;
 pub use self::needs::{GivenSource, Needs, SourceNeeds};
 pub use self::opened::Opened;
 pub use self::pace::{LeastRate, Pace, TOO_SLOW};

@@ -70,7 +70,8 @@ impl Receiving {
             Err(error) => (None, Err(error)),
         };
         let taking = if head.status.is_success() {
-            unclear.and_then(|()| take(&draft, &head, announced)).unwrap_or_else(Taking::Rejecting)
+            let taking = unclear.and_then(|()| take(&draft, &head, announced));
+            first_of_two(&draft, taking.unwrap_or_else(Taking::Rejecting))
         } else {
             Taking::Refusing { body: BytesMut::new() }
         };
@@ -305,6 +306,16 @@ fn take(draft: &Draft, head: &response::Parts, announced: Option<u64>) -> Result
             expect.check(head)?;
             Ok(Taking::Streaming { at: *at, hashers: hashing(hashers, *declared, *tag, head)? })
         }
+    }
+}
+
+/// Drops the body where the success to another request for the same bytes came first.
+fn first_of_two(draft: &Draft, taking: Taking) -> Taking {
+    match (&taking, &draft.hedged) {
+        (Taking::Streaming { .. }, Some(hedged)) if !hedged.answer() => {
+            Taking::Rejecting(ExchangeError::cancelled().into())
+        }
+        _ => taking,
     }
 }
 

@@ -94,6 +94,13 @@ macro_rules! download_setters {
             self
         }
 
+        /// Whether a second request is sent for a range whose first byte is late: see
+        /// [`DownloadOptions::hedged`]($crate::machine::DownloadOptions::hedged). The default is no.
+        pub fn hedged(mut self, hedged: bool) -> Self {
+            self.options.hedged = hedged;
+            self
+        }
+
         /// Also computes this digest over the bytes.
         pub fn digest(mut self, algorithm: $crate::checksum::Algorithm) -> Self {
             self.options.digests.push(algorithm);

@@ -30,6 +30,7 @@ mod download_checksums;
 mod download_ends;
 mod download_evidence;
 mod download_faults;
+mod download_hedged;
 mod download_sink;
 mod ends;
 mod error_kinds;

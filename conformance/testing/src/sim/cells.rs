@@ -110,6 +110,7 @@ const REPLACED: &[&str] = &[
     "s3-conditional-multipart",
     "s3-get",
     "s3-get-wide",
+    "s3-get-hedged",
     "s3-copy",
     "s3-copy-parts",
     "call-put",
@@ -125,6 +126,7 @@ const REPLACED: &[&str] = &[
 const REVOCABLE: &[&str] = &[
     "s3-get",
     "s3-get-wide",
+    "s3-get-hedged",
     "images-swift",
     "swift-put",
     "swift-static",
@@ -139,11 +141,12 @@ const REVOCABLE: &[&str] = &[
     "one-session",
     "one-limit",
 ];
-const BODILESS: &[&str] = &["s3-get", "s3-get-wide", "s3-copy", "call-get", "call-others", "rows"];
-const RANGED: &[&str] = &["s3-get", "s3-get-wide", "call-get", "swift-get-wide"];
+const BODILESS: &[&str] =
+    &["s3-get", "s3-get-wide", "s3-get-hedged", "s3-copy", "call-get", "call-others", "rows"];
+const RANGED: &[&str] = &["s3-get", "s3-get-wide", "s3-get-hedged", "call-get", "swift-get-wide"];
 /// Workloads that request a range only after a cut.
 const SELDOM_RANGED: &[&str] = &["images-s3", "images-swift", "rows", "swift-get"];
-const VALIDATED: &[&str] = &["s3-get", "s3-get-wide", "call-get"];
+const VALIDATED: &[&str] = &["s3-get", "s3-get-wide", "s3-get-hedged", "call-get"];
 const ERRORS_IN_200: [&str; 7] = [
     "CompleteMultipartUpload",
     "CopyObject",

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
-use apus_core::http::{Completion, Exchange};
+use apus_core::http::{Completion, Exchange, Hedged};
 use apus_core::machine::RateLimits;
 use apus_core::now::Now;
 use bytes::Bytes;
@@ -26,7 +26,7 @@ use super::faults::{Facing, Fault, NAMELESS, Phase, Whom};
 use super::host::Host;
 use super::schedule::{Ahead, Schedule, Stop};
 use super::trace::Trace;
-use crate::server::Request;
+use crate::server::{Reply, Request};
 
 /// A server, a clock, a source and a sink, and the faults of a schedule.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub(crate) struct World {
     pub(crate) record: Record,
     pub(super) chance: Chance,
     /// Whether the transport passes on heads before their bodies.
-    pub(super) asks_for_heads: bool,
+    pub(crate) asks_for_heads: bool,
     pub(super) agenda: BTreeMap<(Duration, u64), (usize, Happening)>,
     sequence: u64,
 }
@@ -117,6 +117,11 @@ pub(super) enum Happening {
         request: Box<Request>,
         fault: Option<Fault>,
     },
+    /// The response to one of two requests for the same bytes arrives.
+    Responds {
+        exchange: Box<Exchange>,
+        answer: Answer,
+    },
     Answered(Box<Completion>),
     /// The server applies a request after its connection has ended.
     Acts(Box<Request>, &'static str),
@@ -124,6 +129,14 @@ pub(super) enum Happening {
     Completes(Other),
     /// Another client overwrites the object.
     Intrudes,
+}
+
+/// What a transport receives.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Fails(ExchangeError),
+    /// A response, and where it is cut.
+    Replies(Reply, Option<(u16, Option<ExchangeError>)>),
 }
 
 /// An upload that another process completes.
@@ -171,7 +184,9 @@ impl World {
     pub(super) fn in_flight(&self, index: usize) -> impl Iterator<Item = &'static str> {
         self.agenda.values().filter(move |(of, _)| *of == index).filter_map(
             |(_, event)| match event {
-                Happening::Arrives { exchange, .. } => Some(exchange.operation()),
+                Happening::Arrives { exchange, .. } | Happening::Responds { exchange, .. } => {
+                    Some(exchange.operation())
+                }
                 Happening::Answered(done) => Some(done.draft().operation),
                 Happening::Acts(..) | Happening::Completes(..) | Happening::Intrudes => None,
             },
@@ -265,8 +280,18 @@ impl World {
                 self.intrude();
             }
             Happening::Arrives { exchange, request, fault } => {
-                let (at, done) = self.arrive(*exchange, &request, fault);
-                self.plan(at, index, Happening::Answered(Box::new(done)));
+                let (at, answer) = self.arrive(&exchange, &request, fault);
+                let event = match exchange.hedged() {
+                    // Which of two requests is answered first is known when it is.
+                    Some(_) => Happening::Responds { exchange, answer },
+                    None => Happening::Answered(Box::new(self.answer(*exchange, answer))),
+                };
+                self.plan(at, index, event);
+            }
+            Happening::Responds { exchange, answer } => {
+                let done = self.answer(*exchange, answer);
+                self.plan(self.now.tick, index, Happening::Answered(Box::new(done)));
+                self.cancel_overtaken();
             }
         }
         None
@@ -275,10 +300,10 @@ impl World {
     /// Delivers a request, or the part of it that was sent.
     fn arrive(
         &mut self,
-        exchange: Exchange,
+        exchange: &Exchange,
         request: &Request,
         fault: Option<Fault>,
-    ) -> (Duration, Completion) {
+    ) -> (Duration, Answer) {
         let operation = exchange.operation();
         let soon = self.now.tick + self.latency();
         let limits = *exchange.timeouts();
@@ -293,42 +318,42 @@ impl World {
         match fault {
             Some(Fault::Revoked) => self.host.revoke(),
             Some(Fault::Replaced) => self.intrude(),
-            Some(Fault::ResetInBody(_) | Fault::Lost) => return (soon, exchange.fail(closed())),
+            Some(Fault::ResetInBody(_) | Fault::Lost) => return (soon, Answer::Fails(closed())),
             Some(Fault::StallsInBody(_)) => {
                 let limit = limits.idle.unwrap_or(A_WHILE);
-                return (self.now.tick + limit, exchange.fail(timeout("sending the body")));
+                return (self.now.tick + limit, Answer::Fails(timeout("sending the body")));
             }
             Some(Fault::EarlySuccess(share)) => {
                 let reply = super::wire::early_success(operation, request);
                 // Every second one is cut off.
                 let cut = (share % 2 == 1).then(|| (share, Some(super::wire::cut())));
-                return (soon, super::wire::receive(exchange, &reply, cut, &mut self.sink));
+                return (soon, Answer::Replies(reply, cut));
             }
             Some(Fault::AnswerLost) => {
                 self.act(request, operation, None, true);
-                return (soon, exchange.fail(closed()));
+                return (soon, Answer::Fails(closed()));
             }
             Some(Fault::Garbage) => {
                 self.act(request, operation, None, true);
-                return (soon, exchange.fail(super::wire::garbage()));
+                return (soon, Answer::Fails(super::wire::garbage()));
             }
             Some(Fault::Late(by)) => {
                 let at = self.now.tick + Duration::from_millis(by.into());
                 let request = Box::new(request.clone());
                 self.plan(at, usize::MAX, Happening::Acts(request, operation));
-                return (soon, exchange.fail(closed()));
+                return (soon, Answer::Fails(closed()));
             }
             Some(Fault::Stalls(acted)) => {
                 if acted {
                     self.act(request, operation, None, true);
                 }
                 let limit = limits.first_byte.unwrap_or(A_WHILE);
-                return (self.now.tick + limit, exchange.fail(timeout("waiting for the answer")));
+                return (self.now.tick + limit, Answer::Fails(timeout("waiting for the answer")));
             }
             Some(Fault::Duplicated) => {
                 let reply = self.act(request, operation, None, false);
                 self.act(request, operation, None, true);
-                return (soon, super::wire::receive(exchange, &reply, None, &mut self.sink));
+                return (soon, Answer::Replies(reply, None));
             }
             _ => {}
         }
@@ -358,7 +383,39 @@ impl World {
             }
             _ => (None, at),
         };
-        (at, super::wire::receive(exchange, &reply, cut, &mut self.sink))
+        (at, Answer::Replies(reply, cut))
+    }
+
+    /// Ends an exchange, and passes its body on.
+    fn answer(&mut self, exchange: Exchange, answer: Answer) -> Completion {
+        match answer {
+            Answer::Fails(failure) => exchange.fail(failure),
+            Answer::Replies(reply, cut) => {
+                super::wire::receive(exchange, &reply, cut, &mut self.sink)
+            }
+        }
+    }
+
+    /// Cancels the requests that are overtaken, as a transport does.
+    fn cancel_overtaken(&mut self) {
+        let overtaken = |event: &Happening| match event {
+            Happening::Arrives { exchange, .. } | Happening::Responds { exchange, .. } => {
+                exchange.hedged().is_some_and(Hedged::is_overtaken)
+            }
+            _ => false,
+        };
+        let events = self.agenda.iter().filter(|(_, (_, event))| overtaken(event));
+        let keys: Vec<_> = events.map(|(key, _)| *key).collect();
+        for (index, event) in
+            keys.iter().filter_map(|key| self.agenda.remove(key)).collect::<Vec<_>>()
+        {
+            if let Happening::Arrives { exchange, .. } | Happening::Responds { exchange, .. } =
+                event
+            {
+                let done = exchange.fail(ExchangeError::cancelled());
+                self.plan(self.now.tick, index, Happening::Answered(Box::new(done)));
+            }
+        }
     }
 
     /// Applies a request.
@@ -469,7 +526,7 @@ impl World {
                 event @ (Happening::Acts(..) | Happening::Completes(..) | Happening::Intrudes) => {
                     self.plan(at, usize::MAX, event)
                 }
-                Happening::Answered(_) => {}
+                Happening::Answered(_) | Happening::Responds { .. } => {}
             }
         }
         self.now = self.now.after(Duration::from_millis(self.chance.pick(&[1, 50, 20_000])));

@@ -27,10 +27,12 @@
 //! | --- | --- |
 //! | `ranges.rs` | the ranges of one object, in any protocol; `answer.rs`, the handling of responses |
 //! | `piece.rs`, `plan.rs`, `tally.rs` | one range · the next ranges · the combined checksums |
+//! | `hedging.rs` | when a second request for a range is sent |
 //! | `s3/` | [`S3Download`]: the requests to S3, and how the bytes are validated |
 //! | `swift/` | [`SwiftDownload`]: the same for Swift, with its manifests |
 
 mod answer;
+mod hedging;
 mod piece;
 mod plan;
 mod ranges;
@@ -69,6 +71,11 @@ pub struct DownloadOptions {
     /// MD5s, there is nothing else to compare with, and the whole object is read: in one range
     /// then.
     pub verify_etag: bool,
+    /// Whether a second request is sent for a range whose first byte is late: later than in 95 of 100
+    /// requests of this download before it. The first of the two responses delivers the bytes; the
+    /// other request is cancelled. At most one request in 20 is such a second one, none before 20
+    /// ranges were answered, and up to `concurrency` of them are in flight beside the others.
+    pub hedged: bool,
 }
 
 impl DownloadOptions {
@@ -93,6 +100,7 @@ impl Default for DownloadOptions {
             size: None,
             expected: Vec::new(),
             verify_etag: false,
+            hedged: false,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! One range of an object, and its progress.
 
+use std::time::Duration;
+
 use crate::checksum::{Digests, Hashers};
-use crate::http::{ByteRange, Reply, Ticket};
-use crate::now::Wait;
+use crate::http::{ByteRange, Hedged, Reply, Ticket};
+use crate::now::{Now, Wait};
 use crate::retry::{Attempts, RetryPolicy};
 
 /// A range, how much of it was delivered, and the state of the rest.
@@ -25,6 +27,29 @@ pub(super) struct Piece {
     /// Whether the last attempt had `If-Match`.
     conditional: bool,
     pub(super) state: State,
+    hedge: Option<Hedge>,
+}
+
+/// A request that may get a second one beside it.
+#[derive(Debug)]
+struct Hedge {
+    first: Hedged,
+    sent_at: Duration,
+    /// Whether the head of a response has come.
+    opened: bool,
+    /// The second request while both are in flight.
+    second: Option<Ticket>,
+    /// Whether a second request was sent.
+    used: bool,
+}
+
+/// What remains after the end of a request for a range.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Remaining {
+    /// Nothing, or a request that is overtaken.
+    Overtaken(Option<Ticket>),
+    /// The other request for the same bytes.
+    Other,
 }
 
 #[derive(Debug)]
@@ -48,6 +73,7 @@ impl Piece {
             asked: 0,
             conditional: false,
             state: State::Ready,
+            hedge: None,
         }
     }
 
@@ -105,10 +131,70 @@ impl Piece {
     }
 
     pub(super) fn sent(&mut self, ticket: Ticket, conditional: bool) {
+        self.hedge = None;
         self.conditional = conditional;
         self.asked += 1;
         self.attempts.sent();
         self.state = State::Sent(ticket);
+    }
+
+    /// Makes the request that was just sent one that may get a second one beside it.
+    pub(super) fn hedge(&mut self, first: Hedged, now: Now) {
+        let sent_at = now.tick;
+        self.hedge = Some(Hedge { first, sent_at, opened: false, second: None, used: false });
+    }
+
+    /// Returns when a second request is due: after more than this time without a first byte.
+    pub(super) fn second_due(&self, after: Duration) -> Option<Duration> {
+        let is_late = |hedge: &&Hedge| !hedge.used && !hedge.opened && !hedge.first.is_answered();
+        let hedge = self.hedge.as_ref().filter(|_| self.is_in_flight()).filter(is_late)?;
+        Some(hedge.sent_at.saturating_add(after + Duration::from_nanos(1)))
+    }
+
+    /// Records the second request. Returns what its draft needs.
+    pub(super) fn sent_second(&mut self, ticket: Ticket) -> Option<Hedged> {
+        let hedge = self.hedge.as_mut()?;
+        (hedge.second, hedge.used) = (Some(ticket), true);
+        Some(hedge.first.second())
+    }
+
+    /// Returns the second request, if both are in flight.
+    pub(super) fn second(&self) -> Option<Ticket> {
+        self.hedge.as_ref()?.second
+    }
+
+    /// Records that the head of a response has come. Returns the time since the first request, the
+    /// first time.
+    pub(super) fn opened(&mut self, now: Now) -> Option<Duration> {
+        let hedge = self.hedge.as_mut()?;
+        let is_first = !std::mem::replace(&mut hedge.opened, true);
+        is_first.then(|| now.tick.saturating_sub(hedge.sent_at))
+    }
+
+    /// Whether this request is in flight for the range.
+    pub(super) fn is_sent_as(&self, ticket: Ticket) -> bool {
+        match self.state {
+            State::Sent(sent) => sent == ticket || self.second() == Some(ticket),
+            _ => false,
+        }
+    }
+
+    /// Handles the end of one of its requests.
+    pub(super) fn ended(&mut self, ticket: Ticket) -> Remaining {
+        let State::Sent(sent) = self.state else { return Remaining::Overtaken(None) };
+        self.state = State::Ready;
+        let Some(hedge) = &mut self.hedge else { return Remaining::Overtaken(None) };
+        let Some(second) = hedge.second.take() else { return Remaining::Overtaken(None) };
+        let (hedged, other) = if ticket == second {
+            (hedge.first.second(), sent)
+        } else {
+            (hedge.first.clone(), second)
+        };
+        if hedged.is_first() {
+            return Remaining::Overtaken(Some(other));
+        }
+        self.state = State::Sent(other);
+        Remaining::Other
     }
 
     /// Counts progress as a success: resets the attempts.

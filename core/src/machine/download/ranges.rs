@@ -6,16 +6,17 @@ use std::fmt;
 use http::header::{HeaderValue, IF_MATCH};
 
 use super::DownloadOptions;
-use super::piece::{Piece, State};
+use super::hedging::Hedging;
+use super::piece::{Piece, Remaining, State};
 use super::plan::Plan;
 use super::tally::Tally;
 use crate::checksum::{Algorithm, Hashers, Validation, Value};
 use crate::contract::{self, Step};
 use crate::error::{Error, ExchangeError};
 use crate::http::{
-    ByteRange, Coding, Completion, Draft, ETag, Expect, Incoming, Opened, Reply, Ticket,
+    ByteRange, Coding, Completion, Draft, ETag, Expect, Hedged, Incoming, Opened, Reply, Ticket,
 };
-use crate::now::{Now, Wait};
+use crate::now::{Now, Wait, WaitReason};
 
 /// The requests and responses of a protocol for the bytes of an object.
 pub(super) trait Dialect: fmt::Debug {
@@ -157,6 +158,9 @@ pub(super) struct Ranges<D: Dialect> {
     /// Whether the end of the object is known, and not only the end of a connection.
     pub(super) certain: bool,
     sequence: u32,
+    hedging: Option<Hedging>,
+    /// Requests in flight whose bytes came by another request.
+    overtaken: Vec<Ticket>,
     pub(super) redirected: bool,
     /// The first error. After it, no request is sent.
     pub(super) error: Option<Error>,
@@ -188,6 +192,8 @@ impl<D: Dialect> Ranges<D> {
         Self {
             dialect,
             concurrency: if combine { options.concurrency.max(1) } else { 1 },
+            hedging: options.hedged.then(Hedging::default),
+            overtaken: Vec::new(),
             options,
             auth: 0,
             seed,
@@ -341,7 +347,7 @@ impl<D: Dialect> Ranges<D> {
                 Err(error) => self.error = Some(error),
             }
         }
-        if self.pieces.iter().any(Piece::is_in_flight) {
+        if self.pieces.iter().any(Piece::is_in_flight) || !self.overtaken.is_empty() {
             return Step::Wait(None);
         }
         self.error.take().map_or(Step::Wait(None), |error| Step::Done(Err(error)))
@@ -350,10 +356,17 @@ impl<D: Dialect> Ranges<D> {
     /// Handles the end of an attempt at a range.
     pub(super) fn complete(&mut self, now: Now, done: Completion) {
         let ticket = done.draft().ticket;
-        let sent = |piece: &Piece| matches!(piece.state, State::Sent(sent) if sent == ticket);
+        if let Some(at) = self.overtaken.iter().position(|overtaken| *overtaken == ticket) {
+            self.overtaken.swap_remove(at);
+            return;
+        }
+        let sent = |piece: &Piece| piece.is_sent_as(ticket);
         let Some(at) = self.pieces.iter().position(sent) else { return };
-        if let Some(piece) = self.pieces.get_mut(at) {
-            piece.state = State::Ready;
+        match self.pieces.get_mut(at).map(|piece| piece.ended(ticket)) {
+            // The bytes come by the other request, which goes on.
+            Some(Remaining::Other) => return,
+            Some(Remaining::Overtaken(other)) => self.overtaken.extend(other),
+            None => {}
         }
         let limits = done.draft().timeouts;
         let outcome = done.into_parts().1.and_then(|reply| self.answered(at, &reply, &limits));
@@ -368,9 +381,15 @@ impl<D: Dialect> Ranges<D> {
 
     /// Handles the head of the response to a range, before its body. The first one states which
     /// object is read: the requests after it ask for the same one.
-    pub(super) fn opened(&mut self, opened: &Opened) {
+    pub(super) fn opened(&mut self, now: Now, opened: &Opened) {
         let ticket = opened.ticket();
-        let sent = |piece: &Piece| matches!(piece.state, State::Sent(sent) if sent == ticket);
+        let sent = |piece: &Piece| piece.is_sent_as(ticket);
+        if let Some(hedging) = &mut self.hedging
+            && let Some(piece) = self.pieces.iter_mut().find(|piece| sent(piece))
+            && let Some(after) = piece.opened(now)
+        {
+            hedging.answered(after);
+        }
         if self.object.is_none() && self.early.is_none() && self.pieces.iter().any(sent) {
             self.early = self.dialect.object(&opened.reply()).ok();
         }
@@ -379,6 +398,12 @@ impl<D: Dialect> Ranges<D> {
     /// Returns the metadata of the object, as soon as a response has stated it.
     pub(super) fn head(&self) -> Option<&D::Head> {
         self.object.as_ref().or(self.early.as_ref()).map(|object| &object.head)
+    }
+
+    /// Returns how many requests are in flight at most.
+    pub(super) fn most_in_flight(&self) -> usize {
+        let hedged = usize::from(self.hedging.is_some());
+        self.concurrency.saturating_mul(1 + hedged)
     }
 
     /// Sends no more requests, and waits for what is in flight.
@@ -402,6 +427,9 @@ impl<D: Dialect> Ranges<D> {
     fn next(&mut self, now: Now) -> Result<Next, Error> {
         let mut wait = None;
         let mut unfinished = 0;
+        let seconds = self.pieces.iter().filter(|piece| piece.second().is_some()).count();
+        let has_room = seconds + self.overtaken.len() < self.concurrency;
+        let after = self.hedging.as_ref().filter(|_| has_room).and_then(Hedging::after);
         for at in 0..self.pieces.len() {
             let Some(piece) = self.pieces.get_mut(at) else { break };
             unfinished += usize::from(!piece.is_done());
@@ -409,8 +437,16 @@ impl<D: Dialect> Ranges<D> {
                 State::Backoff(until) if now.tick < until.until => {
                     wait = Wait::earlier(wait, Some(until));
                 }
-                State::Backoff(_) | State::Ready => return self.send(at),
-                State::Sent(_) | State::Done(_) => {}
+                State::Backoff(_) | State::Ready => return self.send(now, at),
+                State::Sent(_) => match after.and_then(|after| piece.second_due(after)) {
+                    Some(until) if now.tick < until => {
+                        let reason = WaitReason::Hedging;
+                        wait = Wait::earlier(wait, Some(Wait { until, reason }));
+                    }
+                    Some(_) => return self.send_second(at),
+                    None => {}
+                },
+                State::Done(_) => {}
             }
         }
         if unfinished < self.concurrency
@@ -418,14 +454,45 @@ impl<D: Dialect> Ranges<D> {
             && let Some(range) = self.plan.next()
         {
             self.read(range.start, Some(range.end));
-            return self.send(self.pieces.len().saturating_sub(1));
+            return self.send(now, self.pieces.len().saturating_sub(1));
         }
-        if self.pieces.is_empty() { Ok(Next::Finish) } else { Ok(Next::Wait(wait)) }
+        if self.pieces.is_empty() && self.overtaken.is_empty() {
+            Ok(Next::Finish)
+        } else {
+            Ok(Next::Wait(wait))
+        }
     }
 
-    fn send(&mut self, at: usize) -> Result<Next, Error> {
-        let compares_tag = self.compares_tag();
+    fn send(&mut self, now: Now, at: usize) -> Result<Next, Error> {
+        let Some(mut draft) = self.draft(at)? else { return Ok(Next::Wait(None)) };
         let Some(piece) = self.pieces.get_mut(at) else { return Ok(Next::Wait(None)) };
+        piece.sent(draft.ticket, draft.head.headers.contains_key(IF_MATCH));
+        // Not the first request, whose response decides which object is read.
+        if let Some(hedging) = self.hedging.as_mut().filter(|_| self.object.is_some()) {
+            let first = Hedged::new();
+            draft.hedged = Some(first.clone());
+            piece.hedge(first, now);
+            hedging.sent();
+        }
+        Ok(Next::Send(draft))
+    }
+
+    /// Sends a second request for a range of which no byte has come.
+    fn send_second(&mut self, at: usize) -> Result<Next, Error> {
+        let Some(mut draft) = self.draft(at)? else { return Ok(Next::Wait(None)) };
+        if let Some(piece) = self.pieces.get_mut(at) {
+            draft.hedged = piece.sent_second(draft.ticket);
+        }
+        if let Some(hedging) = &mut self.hedging {
+            hedging.sent_second();
+        }
+        Ok(Next::Send(draft))
+    }
+
+    /// Makes the request for what was not delivered of a range.
+    fn draft(&mut self, at: usize) -> Result<Option<Box<Draft>>, Error> {
+        let compares_tag = self.compares_tag();
+        let Some(piece) = self.pieces.get(at) else { return Ok(None) };
         let at = piece.next();
         let pinned = self.object.as_ref().or(self.early.as_ref());
         let tag = pinned.and_then(Object::if_match);
@@ -461,11 +528,9 @@ impl<D: Dialect> Ranges<D> {
             },
         };
         self.sequence = self.sequence.wrapping_add(1);
-        let ticket = Ticket::new(self.sequence);
-        piece.sent(ticket, draft.head.headers.contains_key(IF_MATCH));
         draft.auth = self.auth;
-        draft.ticket = ticket;
-        Ok(Next::Send(draft))
+        draft.ticket = Ticket::new(self.sequence);
+        Ok(Some(draft))
     }
 }
 

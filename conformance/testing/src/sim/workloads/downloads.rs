@@ -20,20 +20,27 @@ pub(super) const ALL: &[Workload] = &[
         operations: OPERATIONS,
         cleanup: &[],
         dies: false,
-        run: |schedule| run(schedule, 1),
+        run: |schedule| run(schedule, 1, false),
     },
     Workload {
         name: "s3-get-wide",
         operations: OPERATIONS,
         cleanup: &[],
         dies: false,
-        run: |schedule| run(schedule, 4),
+        run: |schedule| run(schedule, 4, false),
+    },
+    Workload {
+        name: "s3-get-hedged",
+        operations: OPERATIONS,
+        cleanup: &[],
+        dies: false,
+        run: |schedule| run(schedule, 4, true),
     },
 ];
 
 const OPERATIONS: &[&str] = &["GetObject", "GetObject", "GetObject", "GetObject", "HeadObject"];
 
-fn run(schedule: &Schedule, concurrency: usize) -> Over {
+fn run(schedule: &Schedule, concurrency: usize, hedged: bool) -> Over {
     let mut chance = Chance::new(schedule.seed, "download");
     let setup = Setup::new(&mut chance);
     let most = [900, 6000, 15_000, 40_000][usize::from(schedule.size.min(3))];
@@ -54,12 +61,15 @@ fn run(schedule: &Schedule, concurrency: usize) -> Over {
     world.validates = setup.algorithm.is_some() && range.is_none();
     let get = GetObject { range, ..GetObject::new("bucket", "key") };
     let options = DownloadOptions {
-        range_size: chance.pick(&[500, 2000, 5000]),
+        range_size: if hedged { 100 + chance.below(400) } else { chance.pick(&[500, 2000, 5000]) },
         concurrency,
         digests: if chance.percent(30) { vec![Algorithm::Md5] } else { Vec::new() },
         total_attempts: None,
+        hedged,
         ..DownloadOptions::default()
     };
+    // A transport reports the heads of hedged requests in any case.
+    world.asks_for_heads |= hedged;
     let step = options.range_size;
     let auths = match chance.percent(30) {
         true => {

@@ -255,9 +255,9 @@ impl Machine for S3Download {
         }
     }
 
-    fn opened(&mut self, _: Now, mut opened: Opened) {
+    fn opened(&mut self, now: Now, mut opened: Opened) {
         if let (Some(RANGE), Phase::Reading) = (opened.route(), &self.phase) {
-            self.ranges.opened(&opened);
+            self.ranges.opened(now, &opened);
         }
     }
 
@@ -273,7 +273,7 @@ impl Machine for S3Download {
     }
 
     fn concurrency(&self) -> usize {
-        self.ranges.concurrency
+        self.ranges.most_in_flight()
     }
 
     fn needs(&self) -> Needs {

@@ -360,9 +360,9 @@ impl Machine for SwiftDownload {
         }
     }
 
-    fn opened(&mut self, _: Now, mut opened: Opened) {
+    fn opened(&mut self, now: Now, mut opened: Opened) {
         if let (Some(RANGE), Phase::Reading) = (opened.route(), &self.phase) {
-            self.ranges.opened(&opened);
+            self.ranges.opened(now, &opened);
         }
     }
 
@@ -379,7 +379,7 @@ impl Machine for SwiftDownload {
     }
 
     fn concurrency(&self) -> usize {
-        self.ranges.concurrency
+        self.ranges.most_in_flight()
     }
 
     fn needs(&self) -> Needs {
