@@ -95,7 +95,7 @@ macro_rules! download_setters {
         }
 
         /// Whether a second request is sent for a range whose first byte is late: see
-        /// [`DownloadOptions::hedged`]($crate::machine::DownloadOptions::hedged). The default is no.
+        /// [`DownloadOptions::hedged`](crate::machine::DownloadOptions::hedged). The default is no.
         pub fn hedged(mut self, hedged: bool) -> Self {
             self.options.hedged = hedged;
             self
