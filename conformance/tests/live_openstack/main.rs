@@ -17,6 +17,8 @@
 //! cargo test -p apus-conformance --test live_openstack -- outlive expired_token
 //! ```
 //!
+//! Another test requires a Swift whose listings lag: see `lagging`.
+//!
 //! `site` is a server with its users, `stage` a container to work in, `suite` runs the `cases`,
 //! which are short checks, `outlive` has long transfers, `table` the results.
 //!
@@ -27,6 +29,7 @@
 #![expect(unreachable_pub, reason = "the modules are this test's alone")]
 
 mod cases;
+mod lagging;
 mod outlive;
 #[path = "../live/proxy.rs"]
 mod proxy;
@@ -84,6 +87,11 @@ fn uploads_that_outlive_their_tokens() {
 #[test]
 fn downloads_that_are_cut_and_outlive_their_tokens() {
     outlive::run("down", "9. Downloads that outlive their tokens", &outlive::downloads());
+}
+
+#[test]
+fn uploads_where_listings_lag() {
+    lagging::run("lagging listings");
 }
 
 #[test]
