@@ -53,13 +53,18 @@ impl BaseUrl {
     ///
     /// # Errors
     ///
-    /// As [`parse`](Self::parse). The error contains the text, unless the text contains an `@`.
+    /// As [`parse`](Self::parse). The error contains the text up to its query, unless the text
+    /// contains an `@`.
     pub fn parse_as(text: &str, what: &str) -> Result<Self, Error> {
         let text = text.trim();
         Self::read(text).map_err(|why| match text.contains('@') {
             // User information in a URL may contain a password.
             true => Error::invalid_input(format!("{what} {why}")),
-            false => Error::invalid_input(format!("{what} {why}: {text:?}")),
+            // The query of a presigned or temporary URL has its signature.
+            false => {
+                let shown = text.split(['?', '#']).next().unwrap_or_default();
+                Error::invalid_input(format!("{what} {why}: {shown:?}"))
+            }
         })
     }
 
@@ -405,5 +410,8 @@ mod tests {
         }
         let error = BaseUrl::parse_as("http://u:hunter2@h/v3", "auth_url").unwrap_err().to_string();
         assert_eq!(error, "auth_url contains a user");
+        let url = "http://h/v1/AUTH_a/c/o?temp_url_sig=hunter2&temp_url_expires=1440938160";
+        let error = BaseUrl::parse_as(url, "the storage URL").unwrap_err().to_string();
+        assert_eq!(error, "the storage URL has a query: \"http://h/v1/AUTH_a/c/o\"");
     }
 }

@@ -91,7 +91,7 @@ mod tests {
     fn a_storage_url_is_absolute_and_bare() {
         for (url, why) in [
             ("/v1/AUTH_a", "is not an http or https URL: \"/v1/AUTH_a\""),
-            ("http://host/v1/AUTH_a?x", "has a query: \"http://host/v1/AUTH_a?x\""),
+            ("http://host/v1/AUTH_a?x", "has a query: \"http://host/v1/AUTH_a\""),
             ("http://user:word@host/v1/AUTH_a", "contains a user"),
         ] {
             let error = Service::new(Config::at(url)).unwrap_err();
