@@ -55,8 +55,8 @@ pub(crate) struct Refresher<S: RenewalSource> {
     pub(super) retry_policy: RetryPolicy,
     /// Whether the counted attempts began when no usable credential was left.
     pub(super) no_usable_token: bool,
-    /// The last refusal that led to a renewal: of which credential, and when.
-    refusal: Option<(u64, Duration)>,
+    /// The refusals that led to renewals.
+    refusals: Refusals,
     waiting: Waiters,
     pub(super) notices: VecDeque<Notice>,
     pub(super) told_short: bool,
@@ -105,6 +105,15 @@ pub(super) enum Fitness {
     Dead,
 }
 
+/// How many renewals refusals have led to since a time.
+#[derive(Debug, Default)]
+struct Refusals {
+    since: Duration,
+    renewals: u32,
+    /// The credential that was refused last.
+    last: Option<u64>,
+}
+
 impl<S: RenewalSource> Refresher<S> {
     pub(crate) fn new(source: Option<S>, terms: RefreshTerms) -> Self {
         Self {
@@ -117,7 +126,7 @@ impl<S: RenewalSource> Refresher<S> {
             rounds: 0,
             renewal: Renewal::Idle,
             no_usable_token: false,
-            refusal: None,
+            refusals: Refusals::default(),
             waiting: Waiters::new(),
             notices: VecDeque::new(),
             told_short: false,
@@ -240,14 +249,19 @@ impl<S: RenewalSource> Refresher<S> {
 
     /// Records that the server refused the credential. Returns true if another one can be obtained.
     ///
-    /// A credential that replaced a refused one a moment ago is not replaced again: a server that
-    /// refuses each of them would cost a renewal for each request.
+    /// After [`MOST_REFUSALS`] renewals because of refusals within [`REFUSALS_WITHIN`] there is no
+    /// other: a server that refuses every credential would cost a renewal for each request.
     pub(crate) fn refuse(&mut self, now: Now) -> bool {
-        let since = |at| now.tick.saturating_sub(at);
-        match self.refusal {
-            Some((of, at)) if of != self.generation && since(at) < MISTRUST => return false,
-            Some((of, _)) if of == self.generation => {}
-            _ => self.refusal = Some((self.generation, now.tick)),
+        let refusals = &mut self.refusals;
+        if refusals.last != Some(self.generation) {
+            if now.tick.saturating_sub(refusals.since) >= REFUSALS_WITHIN {
+                *refusals = Refusals { since: now.tick, ..Refusals::default() };
+            }
+            if refusals.renewals == MOST_REFUSALS {
+                return false;
+            }
+            refusals.renewals += 1;
+            refusals.last = Some(self.generation);
         }
         if let Some(held) = &mut self.held {
             held.refused = true;
@@ -407,5 +421,7 @@ impl<S: RenewalSource> fmt::Debug for Refresher<S> {
 const STALE: Duration = Duration::from_secs(60);
 /// A caller that took part in this many renewals gets what there is, even if it has expired.
 const ENOUGH: u64 = 3;
-/// How long after a renewal because of a refusal another refusal leads to none.
-const MISTRUST: Duration = Duration::from_secs(10);
+/// How many renewals refusals lead to within a time: several servers of one store may refuse a
+/// first credential, each another.
+const MOST_REFUSALS: u32 = 3;
+const REFUSALS_WITHIN: Duration = Duration::from_secs(10);

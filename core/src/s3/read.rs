@@ -114,17 +114,10 @@ impl Keys {
     }
 }
 
-/// Returns whether a text may be a percent-encoding: one has no space, no control character, no letter
-/// beyond ASCII, and two digits after each `%`.
+/// Returns whether a text may be a percent-encoding: one has no space, no control character and no
+/// letter beyond ASCII. A `%` without two digits is left in, as boto3 leaves it.
 fn may_be(text: &str) -> bool {
-    let escaped = |rest: &[u8]| rest.iter().take(2).filter(|byte| byte.is_ascii_hexdigit()).count();
-    let bytes = text.as_bytes();
     text.bytes().all(|byte| byte.is_ascii_graphic())
-        && bytes
-            .iter()
-            .enumerate()
-            .filter(|(_, byte)| **byte == b'%')
-            .all(|(at, _)| bytes.get(at + 1..).is_some_and(|rest| escaped(rest) == 2))
 }
 
 /// Returns the start of the next page. It must differ from the start of this page: otherwise a

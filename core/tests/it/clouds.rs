@@ -166,7 +166,7 @@ fn no_error_and_no_warning_prints_a_value_that_may_be_a_secret() {
         format!("{{auth: {{{login}, password: !x hunter2-word}}}}"),
         format!("{{auth: {{{login}, password: \"hunter2-word\\q\"}}}}"),
         format!("{{auth: {{{login}, password: 'hunter2-word' x}}}}"),
-        format!("{{verify: hunter2-word, auth: {{{login}, password: hunter2-word}}}}"),
+        format!("{{insecure: hunter2-word, auth: {{{login}, password: hunter2-word}}}}"),
         format!("{{auth: {{{login}, application_credential_secret: hunter2-word}}}}"),
     ] {
         let text = format!("clouds:\n  prod: {text}\n");

@@ -167,8 +167,8 @@ fn a_store_that_refuses_every_token_does_not_cost_a_login_for_each_request() {
         cloud.log.clear();
     }
     assert!(requests >= 160, "{requests}");
-    // The first, and one in ten seconds of the forty.
-    assert!(cloud.logins <= 6, "{} logins", cloud.logins);
+    // The first, and three in each ten seconds of the forty.
+    assert!((4..=16).contains(&cloud.logins), "{} logins", cloud.logins);
     // It is no store's fault for ever: a token that is revoked later is replaced.
     cloud.scripted.clear();
     cloud.revocations.push(crate::cloud::START + secs(60));

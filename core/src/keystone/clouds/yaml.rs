@@ -5,6 +5,7 @@
 //! uses a value decides its type.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
@@ -21,8 +22,15 @@ pub(super) enum Node {
 }
 
 /// A mapping whose keys are texts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Mapping(pub(super) BTreeMap<String, Node>);
+
+/// Prints no key: where a mapping is written in place of a secret, a key may be the secret.
+impl fmt::Debug for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} keys", self.0.len())
+    }
+}
 
 impl Mapping {
     /// Reads the only document of a text; an empty one is an empty mapping.
