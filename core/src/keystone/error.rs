@@ -69,17 +69,34 @@ pub(super) fn judge_status(error: &Error) -> RetryDecision {
     }
 }
 
-/// Returns a URL without what may be secret in it: a user and a query.
+/// Returns a URL without what may be secret in it: a query, and all before the last `@`, because
+/// user information may contain a slash that is not escaped.
 fn shown(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();
     match url.split_once("//") {
         Some((scheme, rest)) => {
-            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let host = authority.rsplit('@').next().unwrap_or_default();
-            format!("{scheme}//{host}{path}")
+            format!("{scheme}//{}", rest.rsplit('@').next().unwrap_or_default())
         }
         None => url.to_owned(),
     }
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_user_and_no_query_of_a_redirection_is_shown() {
+        for (location, plain) in [
+            ("https://k.example.com/v3/auth?x=word", "https://k.example.com/v3/auth"),
+            ("https://user:word@k.example.com/v3#word", "https://k.example.com/v3"),
+            ("https://user:wo/rd@k.example.com/v3", "https://k.example.com/v3"),
+            ("//user:wo@rd@k.example.com", "//k.example.com"),
+            ("/v3/auth", "/v3/auth"),
+        ] {
+            assert_eq!(shown(location), plain, "{location}");
+        }
+    }
+}
