@@ -19,7 +19,8 @@ use crate::client::Client;
 
 /// The pages of a list, from [`Client::pages`]. The first two pages are requested when they are
 /// asked for. After that, the next page is requested, on a thread of its own, while the caller uses
-/// the present one: see [`read_ahead`](Self::read_ahead).
+/// the present one: see [`read_ahead`](Self::read_ahead). Where the iterator is dropped before, its
+/// thread reads that page to the end and discards it.
 pub struct PageIter<O: Paged> {
     client: Client<O::Service>,
     pages: Pages<O>,

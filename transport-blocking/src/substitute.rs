@@ -226,21 +226,14 @@ impl Substituted {
                 return Err(Error::Timeout(wait.reason));
             }
             (called, first) = (Some(*called.get_or_insert_with(Instant::now)), false);
-            let is_hedged = state.hedged.is_some();
             let look = NextTimeout { after: LOOK.into(), ..wait };
-            match self.line()?.await_input(if is_hedged && look.after < wait.after {
-                look
-            } else {
-                wait
-            }) {
-                Ok(true) => {}
-                Ok(false) => return Ok(false),
-                Err(Error::Timeout(_)) if is_hedged && look.after < wait.after => {
-                    if state.hedged.as_ref().is_some_and(Hedged::is_overtaken) {
-                        return Err(other(ExchangeError::cancelled()));
-                    }
-                }
-                Err(error) => return Err(error),
+            let hedged = state.hedged.as_ref().filter(|_| look.after < wait.after);
+            match (self.line()?.await_input(hedged.map_or(wait, |_| look)), hedged) {
+                (Ok(true), _) => {}
+                (Ok(false), _) => return Ok(false),
+                (Err(Error::Timeout(_)), Some(hedged)) if !hedged.is_overtaken() => {}
+                (Err(Error::Timeout(_)), Some(_)) => return Err(other(ExchangeError::cancelled())),
+                (Err(error), _) => return Err(error),
             }
         }
     }
