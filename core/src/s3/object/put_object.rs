@@ -29,7 +29,7 @@ operation! {
     ///
     /// let mut put = PutObject::new("bucket", "key", "hello");
     /// put.properties = Properties::content_type("text/plain");
-    /// // Replaces no object. Where the server ignores the condition, a HEAD request looks first.
+    /// // Replaces no object. A server that ignores the condition replaces it: `Upload` looks first.
     /// put.conditions = Conditions::absent();
     /// ```
     pub struct PutObject on object {
