@@ -83,6 +83,29 @@ fn every_case_of_theirs_has_a_test_or_a_reason() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn every_file_that_architecture_names_exists() {
+    let mut files = Vec::new();
+    let mut folders = vec![root()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if !path.is_dir() {
+                files.push(path.to_string_lossy().into_owned());
+            } else if !path.ends_with("target") && !path.ends_with(".git") {
+                folders.push(path);
+            }
+        }
+    }
+    let text = read("ARCHITECTURE.md");
+    let named = code(&text).into_iter().filter(|code| code.ends_with(".rs"));
+    let named = named.filter(|name| !name.contains(['{', '*', ' ']));
+    let gone: Vec<_> = named
+        .filter(|name| !files.iter().any(|file| file.ends_with(&format!("/{name}"))))
+        .collect();
+    assert!(gone.is_empty(), "there is no {gone:?}");
+}
+
 /// The tests in a document, `file::name` each, that there are not.
 fn missing(document: &str) -> Vec<String> {
     let mut wrong = Vec::new();
