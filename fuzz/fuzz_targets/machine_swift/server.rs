@@ -56,7 +56,7 @@ impl Remains {
 
     /// Nothing is left that the result does not tell, and nothing is gone that it needs.
     pub(crate) fn check<T: Debug>(&self, result: &Result<T, Error>) {
-        let told = format!("{result:?}").replace("ByTrust", "").contains("Trust { id");
+        let told = format!("{result:?}").contains(&format!("left behind: trust {TRUST}"));
         match result {
             Ok(_) => {
                 assert!(!self.removed, "a segment of the object is gone");
