@@ -320,6 +320,34 @@ fn nothing_stays_behind_of_what_is_replaced() {
 }
 
 #[test]
+fn segments_of_the_replaced_object_that_could_not_be_looked_for_are_named() {
+    let failed = [
+        (LargeObject::Static, "HEAD c/o", "o/"),
+        (LargeObject::Static, "GET c", "o/"),
+        (LargeObject::Dynamic, "HEAD c/o", "o/"),
+        (LargeObject::Dynamic, "GET c_segments", "o/before/"),
+    ];
+    for (large_object, request, prefix) in failed {
+        for fault in [Fault::Lost, Fault::Refuse(403), Fault::Refuse(503)] {
+            for (length, segments) in [(3000, 3), (10, 0)] {
+                let mut world = replacing(large_object, length).fault_from(request, 1, fault);
+                let done = upload(&mut world, options());
+                stored(&world);
+                assert_eq!(
+                    world.store.names("c_segments").len(),
+                    5 + segments + 1,
+                    "none is removed"
+                );
+                let [left] = &done.leftovers[..] else { panic!("{request}: {:?}", done.leftovers) };
+                let told = left.to_string();
+                assert!(told.starts_with("possibly segments of the replaced object"), "{told}");
+                assert!(told.contains("container c_segments") && told.contains(prefix), "{told}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_is_replaced_stays_where_the_caller_wants_it() {
     let mut world = replacing(LargeObject::Static, 3000);
     upload(&mut world, SwiftUploadOptions { remove_replaced: false, ..options() });
@@ -421,9 +449,9 @@ fn what_must_not_be_there_is_looked_for_before_a_byte_is_sent() {
 #[test]
 fn what_can_not_be_looked_at_or_removed_is_no_failure() {
     for (fault, deleted, left) in [
-        ("HEAD c/o", 0, 0),
+        ("HEAD c/o", 0, 1),
         ("GET c/o?multipart-manifest=get", 5, 0),
-        ("GET c", 0, 0),
+        ("GET c", 0, 1),
         ("DELETE", 5, 5),
     ] {
         let mut world =

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use apus_core::contract::OnFailure;
+use apus_core::error::Leftover;
 use apus_core::machine::{LargeObject, SwiftUpload, UploadSource};
 
 use super::s3::{bytes, unlike};
@@ -199,8 +200,12 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
             let kept =
                 if replaced { present(world.host.cloud_model()) } else { Default::default() };
             told.extend(kept);
-            // Where a look failed, nothing could be removed.
-            if world.record.looked_in_vain || world.record.deaths > 0 {
+            // Where a look failed, nothing could be removed, and that is said.
+            let is_open = |one: &Leftover| matches!(one, Leftover::Perhaps { .. });
+            let said = world.record.looked_in_vain && done.leftovers.iter().any(is_open);
+            // A refused look left the decision to a server that does not decide.
+            let blind = options.if_absent && world.heedless && world.record.looked_in_vain;
+            if said || blind || world.record.deaths > 0 {
                 told.extend(before.iter().cloned());
             }
             world.nothing_but(&Default::default(), &told, "it said yes");

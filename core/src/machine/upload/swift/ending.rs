@@ -115,10 +115,8 @@ impl Segmented {
         self.spoilt = true;
         self.fail(now, error);
         self.name_all();
-        let replaced = std::mem::take(&mut self.replaced).into_iter();
-        let replaced =
-            replaced.map(|one| Leftover::Object { bucket: one.container, key: one.object });
-        self.leave(replaced.collect());
+        let replaced = std::mem::take(&mut self.replaced);
+        self.leave(replaced.leftovers());
     }
 
     /// Handles an object that is complete.
@@ -137,7 +135,7 @@ impl Segmented {
             ..SwiftUploaded::default()
         };
         let replaced = std::mem::take(&mut self.replaced);
-        self.phase = Phase::Remove(Sweep::new(replaced, self.job.with()), Some(Box::new(done)));
+        self.phase = Phase::Remove(replaced.remove(self.job.with()), Some(Box::new(done)));
     }
 
     /// Handles a manifest that was refused, or whose response was lost.

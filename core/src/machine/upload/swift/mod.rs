@@ -39,7 +39,7 @@ pub use self::checkpoint::{SwiftCheckpoint, SwiftCheckpointChange, SwiftCheckpoi
 use self::job::Job;
 pub use self::large_object::{LargeObject, SegmentsIn};
 pub use self::options::{SwiftUploadOptions, SwiftUploaded};
-use self::replaced::{Found, Replaced};
+use self::replaced::{Found, OldSegments, Replaced};
 use self::segmented::Segmented;
 use self::sweep::Sweep;
 use super::checkpoint::Checkpoints;
@@ -51,7 +51,7 @@ use crate::http::{Completion, ETag};
 use crate::machine::Call;
 use crate::machine::compose::nest;
 use crate::now::Now;
-use crate::swift::{DeleteObject, PutObject, Service};
+use crate::swift::{PutObject, Service};
 
 /// Uploads one object to Swift. See the [module](super) for its states.
 ///
@@ -73,7 +73,7 @@ enum Phase {
     Gather,
     /// Looks at the object that exists under this name.
     Replaced(Box<Replaced>, Way),
-    Put(Box<Call<PutObject>>, Vec<DeleteObject>),
+    Put(Box<Call<PutObject>>, OldSegments),
     Remove(Sweep, Box<SwiftUploaded>),
     Segmented(Box<Segmented>),
     Over(Option<Error>),
@@ -182,14 +182,14 @@ impl SwiftUpload {
         // An upload in segments looks at the replaced object after it has stored the segments.
         let late = way == Way::Parts && !self.job.options.if_absent;
         if late || !self.job.looks_first() {
-            return self.go(way, Vec::new());
+            return self.go(way, OldSegments::default());
         }
         Some(Phase::Replaced(Box::new(Replaced::new(&self.job, None)), way))
     }
 
     /// Starts sending the object in this way; `replaced` are the segments of the object that it
     /// replaces.
-    fn go(&mut self, way: Way, replaced: Vec<DeleteObject>) -> Option<Phase> {
+    fn go(&mut self, way: Way, replaced: OldSegments) -> Option<Phase> {
         Some(match way {
             Way::Whole(length) => self.put(length, replaced),
             Way::Parts => {
@@ -213,7 +213,7 @@ impl SwiftUpload {
         self.go(way, found.segments)
     }
 
-    fn put(&self, length: u64, replaced: Vec<DeleteObject>) -> Phase {
+    fn put(&self, length: u64, replaced: OldSegments) -> Phase {
         let Job { container, object, options, .. } = &self.job;
         let mut put = self.job.put(container, object, part::Part::body(0..length));
         put.properties.clone_from(&options.properties);
@@ -266,7 +266,7 @@ impl Machine for SwiftUpload {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Ok(stored)) => {
                         let done = Self::uploaded(call, stored.etag);
-                        let sweep = Sweep::new(std::mem::take(replaced), self.job.with());
+                        let sweep = std::mem::take(replaced).remove(self.job.with());
                         self.phase = Phase::Remove(sweep, Box::new(done));
                     }
                     ControlFlow::Continue(Err(error)) => {

@@ -108,6 +108,7 @@ pub struct SwiftUploaded {
     /// Whether the response to the last request was lost, and a check proved that the object was
     /// stored.
     pub recovered: bool,
-    /// Segments of the replaced object that could not be removed.
+    /// Segments of the replaced object that could not be removed, and where segments may be that
+    /// could not be looked for.
     pub leftovers: Vec<Leftover>,
 }

@@ -8,9 +8,9 @@
 //!         └─ dynamic ─▶ its listing ────────────────┘
 //! ```
 //!
-//! What cannot be determined is left alone, and the upload does not fail. Segments that a manifest
-//! names but that were not made for the object are also left alone, because other objects may
-//! consist of them too.
+//! What cannot be determined is left alone, and the upload does not fail: its result names where
+//! segments may be left. Segments that a manifest names but that were not made for the object are
+//! also left alone, because other objects may consist of them too.
 //!
 //! Ceph does not show its manifests. Of the segments under the object's name, those belong to the
 //! object whose ETags and sizes together match the object's.
@@ -21,9 +21,9 @@ use std::sync::Arc;
 
 use super::job::Job;
 use super::layout::{all_of, belongs};
-use super::sweep::With;
+use super::sweep::{Sweep, With, leftover};
 use crate::contract::{Machine, OnFailure, Operation, Proof, Step};
-use crate::error::Error;
+use crate::error::{Error, Leftover};
 use crate::http::Completion;
 use crate::machine::Call;
 use crate::machine::compose::{nest, seed};
@@ -59,7 +59,27 @@ pub(super) struct Found {
     /// Why it is unknown whether it exists: the look failed, and was not refused.
     pub(super) unknown: Option<Error>,
     /// Its segments.
-    pub(super) segments: Vec<DeleteObject>,
+    pub(super) segments: OldSegments,
+}
+
+/// The segments of the object that is replaced.
+#[derive(Debug, Default)]
+pub(super) struct OldSegments {
+    known: Vec<DeleteObject>,
+    /// Where segments may be that a failed look did not show.
+    unseen: Option<Leftover>,
+}
+
+impl OldSegments {
+    /// Removes those that are known. The result names the others.
+    pub(super) fn remove(self, with: With) -> Sweep {
+        Sweep::new(self.known, with).with_left(self.unseen)
+    }
+
+    /// Names all of them.
+    pub(super) fn leftovers(self) -> Vec<Leftover> {
+        self.known.iter().map(leftover).chain(self.unseen).collect()
+    }
 }
 
 impl Found {
@@ -76,7 +96,7 @@ impl Found {
 enum Phase {
     Head(Box<Call<HeadObject>>),
     Manifest(Box<Call<GetManifest>>),
-    List(String, Listed),
+    List(Prefix, Listed),
     Search(Listed),
     Over,
 }
@@ -108,9 +128,13 @@ impl Replaced {
     fn seen(&mut self, head: Result<ObjectHead, Error>) -> Phase {
         match head {
             Ok(head) => self.found.head = Some(head),
-            // A client without read permission is refused; the server's own check decides then.
-            Err(error) if error.status().is_some_and(|status| status.is_client_error()) => {}
-            Err(error) => self.found.unknown = Some(error),
+            Err(error) if error.is_not_found() => {}
+            Err(error) => {
+                self.unseen(&self.own.clone());
+                // A client without read permission is refused; the server's own check decides then.
+                let is_refused = error.status().is_some_and(|status| status.is_client_error());
+                self.found.unknown = (!is_refused).then_some(error);
+            }
         }
         match &self.found.head {
             Some(_) if self.cancelled || !self.with_segments => Phase::Over,
@@ -119,9 +143,20 @@ impl Replaced {
                 Phase::Manifest(Box::new(call(&self.with, manifest)))
             }
             Some(ObjectHead { dlo: Some(prefix), .. }) if belongs(&self.object, &prefix.prefix) => {
-                Phase::List(prefix.container.clone(), self.list(prefix.clone()))
+                Phase::List(prefix.clone(), self.list(prefix.clone()))
             }
             _ => Phase::Over,
+        }
+    }
+
+    /// Records that segments may be under this prefix, and that they could not be looked for.
+    fn unseen(&mut self, prefix: &Prefix) {
+        if self.with_segments {
+            let Prefix { container, prefix, .. } = prefix;
+            let look_at = format!(
+                "segments of the replaced object in container {container}, under the prefix {prefix}"
+            );
+            self.found.segments.unseen = Some(Leftover::Perhaps { look_at });
         }
     }
 
@@ -162,10 +197,15 @@ impl Replaced {
         }
         let Some(head) = &self.found.head else { return };
         uploads.retain(|_, segments| Evidence::of_slo(&*segments).weigh(head) == Proof::Ours);
-        // Two uploads of the same content are indistinguishable.
-        if uploads.len() == 1 {
-            let segments = uploads.into_values().flatten().collect();
-            self.told(segments);
+        match uploads.len() {
+            0 => {}
+            1 => {
+                self.found.segments.unseen = None;
+                let segments = uploads.into_values().flatten().collect();
+                self.told(segments);
+            }
+            // Two uploads of the same content are indistinguishable.
+            _ => self.unseen(&self.own.clone()),
         }
     }
 
@@ -178,7 +218,7 @@ impl Replaced {
     fn add(&mut self, container: &str, object: &str) {
         let itself = container == self.container && object == self.object;
         if !itself && !self.is_ours(container, object) && belongs(&self.object, object) {
-            self.found.segments.push(DeleteObject::new(container, object));
+            self.found.segments.known.push(DeleteObject::new(container, object));
         }
     }
 }
@@ -196,20 +236,31 @@ impl Machine for Replaced {
                 Phase::Manifest(call) => match nest(call.poll(now), MANIFEST) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(manifest) => {
-                        let told = manifest.map(|manifest| manifest.segments);
-                        self.phase = self.told(told.unwrap_or_default());
+                        self.phase = match manifest {
+                            Ok(manifest) => self.told(manifest.segments),
+                            Err(error) if error.is_not_found() => Phase::Over,
+                            // A search may still find them.
+                            Err(_) => {
+                                self.unseen(&self.own.clone());
+                                self.told(Vec::new())
+                            }
+                        };
                     }
                 },
                 Phase::List(_, listed) | Phase::Search(listed) => match listed.poll(now) {
                     Step::Send(draft) => return Step::Send(draft),
                     Step::Wait(wait) => return Step::Wait(wait),
                     Step::Done(objects) => {
-                        let objects = objects.unwrap_or_default();
-                        match std::mem::replace(&mut self.phase, Phase::Over) {
-                            Phase::List(container, _) => {
-                                objects.iter().for_each(|one| self.add(&container, &one.name));
+                        match (objects, std::mem::replace(&mut self.phase, Phase::Over)) {
+                            (Ok(objects), Phase::List(prefix, _)) => {
+                                objects
+                                    .iter()
+                                    .for_each(|one| self.add(&prefix.container, &one.name));
                             }
-                            _ => self.searched(objects),
+                            (Ok(objects), _) => self.searched(objects),
+                            (Err(error), _) if error.is_not_found() => {}
+                            (Err(_), Phase::List(prefix, _)) => self.unseen(&prefix),
+                            (Err(_), _) => self.unseen(&self.own.clone()),
                         }
                     }
                 },

@@ -33,7 +33,7 @@ use super::layout::{Layout, longest_name};
 use super::manifest::{Manifest, entry_size};
 use super::options::SwiftUploaded;
 use super::part::Part;
-use super::replaced::Replaced;
+use super::replaced::{OldSegments, Replaced};
 use super::settle::Settle;
 use super::sweep::{self, Sweep};
 use crate::contract::{Machine, OnFailure, Step, StreamWindow};
@@ -47,9 +47,7 @@ use crate::machine::upload::checkpoint::Entry;
 use crate::machine::upload::flight::{Bounds, Event, PartsInFlight, StoredPart};
 use crate::machine::upload::plan::Plan;
 use crate::now::{Now, Timestamp, Wait};
-use crate::swift::{
-    DeleteObject, Expiry, GetInfo, HeadContainer, Info, ListedObject, PutContainer,
-};
+use crate::swift::{Expiry, GetInfo, HeadContainer, Info, ListedObject, PutContainer};
 
 #[derive(Debug)]
 pub(super) struct Segmented {
@@ -80,7 +78,7 @@ pub(super) struct Segmented {
     /// Whether the checkpoint has been published.
     begun: bool,
     /// The segments to remove once the manifest is stored.
-    pub(super) replaced: Vec<DeleteObject>,
+    pub(super) replaced: OldSegments,
     /// Whether the manifest was stored and is wrong.
     pub(super) spoilt: bool,
     pub(super) failure: Option<Error>,
@@ -158,7 +156,7 @@ impl Segmented {
             made_before: false,
             unlisted: false,
             begun: false,
-            replaced: Vec::new(),
+            replaced: OldSegments::default(),
             spoilt: false,
             failure: None,
             watches: 0,

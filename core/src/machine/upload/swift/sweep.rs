@@ -43,6 +43,12 @@ impl Sweep {
         Self { objects, with, slots: Vec::new(), next: FIRST, left: Vec::new(), found: Vec::new() }
     }
 
+    /// Names these too, which it does not remove.
+    pub(super) fn with_left(mut self, left: impl IntoIterator<Item = Leftover>) -> Self {
+        self.left.extend(left);
+        self
+    }
+
     /// Returns the names of the objects that existed and were removed.
     pub(super) fn found(&self) -> &[String] {
         &self.found
