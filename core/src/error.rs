@@ -4,6 +4,7 @@
 //! predicates such as [`Error::is_not_found`] serve to branch on, and the accessors return status,
 //! code, request id and attempts as the server and the machine reported them.
 
+pub(crate) mod codes;
 mod exchange;
 mod leftover;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use self::codes::{THROTTLED, UNAVAILABLE};
 pub use self::exchange::{ExchangeError, ExchangeErrorKind};
 pub use self::leftover::Leftover;
 use crate::one_line::OneLine;
@@ -376,6 +378,15 @@ impl Error {
     /// Whether a condition (`If-Match`, `If-None-Match`) was not met: 412.
     pub fn is_precondition_failed(&self) -> bool {
         self.status_is(412)
+    }
+
+    /// Whether the server could not process the request now: 408, 429, a status of 500 or above that
+    /// says so, or a code that says so under any other status (S3 returns errors also under 200).
+    pub fn is_unavailable(&self) -> bool {
+        let status = self.0.status.map(|status| status.as_u16());
+        let codes = || UNAVAILABLE.iter().chain(&THROTTLED);
+        let says_so = self.code().is_some_and(|code| codes().any(|one| *one == code));
+        says_so || matches!(status, Some(408 | 429 | 500 | 502..=504 | 509))
     }
 
     /// Whether the object has not changed: 304, the response to a conditional read.

@@ -191,8 +191,13 @@ impl Task<'_> {
         let direct = self.direct()?;
         let container = self.segments();
         for name in self.listed(&direct, &container)? {
-            let is_named = named.iter().any(|one| {
-                matches!(one, Leftover::Object { bucket, key } if *bucket == container && *key == name)
+            let is_named = named.iter().any(|one| match one {
+                Leftover::Object { bucket, key } => *bucket == container && *key == name,
+                // What it replaced could not be looked at.
+                Leftover::Perhaps { look_at } => {
+                    look_at.contains("replaced") && look_at.contains(&container)
+                }
+                _ => false,
             });
             if !is_named && !self.uses(&direct, &container, &name) {
                 let what =

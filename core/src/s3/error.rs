@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::header::{ETAG, HeaderName};
 
+use crate::error::codes::THROTTLED;
 use crate::error::{Error, Kind};
 use crate::http::Reply;
 use crate::now::Timestamp;
@@ -244,24 +245,6 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
 const AMZ_RETRY_AFTER: HeaderName = HeaderName::from_static("x-amz-retry-after");
-
-/// Codes that mean throttling, whatever the status.
-const THROTTLED: [&str; 14] = [
-    "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "TooManyRequests",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "BandwidthLimitExceeded",
-    "LimitExceededException",
-    "ProvisionedThroughputExceededException",
-    "TransactionInProgressException",
-    "PriorRequestNotComplete",
-];
 
 /// Codes of transient errors, although their status may be 400: the body stalled or was damaged.
 const TRANSIENT: [&str; 5] = [

@@ -145,8 +145,10 @@ fn refused(verb: Verb, error: &Error) -> StoreErrorKind {
         507 | 413 if adds => StoreErrorKind::StorageFull,
         _ if adds && FULL.contains(&code) => StoreErrorKind::StorageFull,
         _ if MISCONFIGURED.contains(&code) => StoreErrorKind::BadStoreConfiguration,
-        // 2xx: the HEAD before the upload found an object.
-        200..=299 | 412 if adds => StoreErrorKind::Duplicate,
+        _ if error.is_unavailable() => StoreErrorKind::BackendUnavailable,
+        412 if adds => StoreErrorKind::Duplicate,
+        // The HEAD before the upload found an object. Any other 2xx holds an error.
+        200..=299 if adds && error.operation() == Some("HeadObject") => StoreErrorKind::Duplicate,
         409 if adds && matches!(code, "" | "ConditionalRequestConflict") => {
             StoreErrorKind::Duplicate
         }
@@ -160,7 +162,7 @@ fn refused(verb: Verb, error: &Error) -> StoreErrorKind {
         301 | 302 | 307 | 308 => StoreErrorKind::BadStoreConfiguration,
         416 => StoreErrorKind::Invalid,
         501 => StoreErrorKind::NotSupported,
-        408 | 429 | 500..=599 => StoreErrorKind::BackendUnavailable,
+        500..=599 => StoreErrorKind::BackendUnavailable,
         _ => StoreErrorKind::Refused,
     }
 }

@@ -116,6 +116,29 @@ fn elsewhere_a_look_decides() {
     }
 }
 
+/// S3 returns errors also under 200 and 400: the codes of its table of errors.
+#[test]
+fn an_error_within_a_success_is_no_duplicate() {
+    for (status, code, kind) in [
+        (200, "InternalError", StoreErrorKind::BackendUnavailable),
+        (200, "SlowDown", StoreErrorKind::BackendUnavailable),
+        (400, "RequestTimeout", StoreErrorKind::BackendUnavailable),
+        (403, "RequestLimitExceeded", StoreErrorKind::BackendUnavailable),
+        (200, "InvalidRequest", StoreErrorKind::Refused),
+        (200, "QuotaExceeded", StoreErrorKind::StorageFull),
+    ] {
+        for options in ["", "s3_store_large_object_size = 0\n"] {
+            let (added, _) =
+                add(&unknown(options), &object(6 << 20), |head, body| match head.method.as_str() {
+                    "HEAD" => Answer::new(404),
+                    "PUT" => Answer::error(status, code),
+                    _ => multipart(head, body),
+                });
+            assert_eq!(added.unwrap_err().kind(), kind, "{status} {code}");
+        }
+    }
+}
+
 /// Ceph 16 was seen to heed the condition on PutObject, and to ignore it on CompleteMultipartUpload.
 #[test]
 fn what_goes_in_parts_is_looked_for_where_only_single_requests_are_conditional() {

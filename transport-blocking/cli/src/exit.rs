@@ -73,7 +73,10 @@ impl Exit {
         let status = error.status().map(|status| status.as_u16());
         match (error.kind(), status) {
             (Kind::Integrity, _) => Self::Integrity,
-            (_, Some(408 | 429 | 500..=506 | 508..)) => Self::Unavailable,
+            _ if error.is_unavailable() => Self::Unavailable,
+            (_, Some(500..=506 | 508..)) => Self::Unavailable,
+            // Another request is changing the bucket or the object.
+            (_, Some(409)) if error.code() == Some("OperationAborted") => Self::Unavailable,
             (Kind::Transport | Kind::InvalidResponse, _) => Self::Unavailable,
             // There is no Keystone at this URL, or its catalogue has no such endpoint.
             (Kind::Auth, None | Some(404 | 405)) => Self::Configuration,
@@ -315,6 +318,14 @@ mod tests {
         assert_eq!(of(403), Exit::Denied);
         assert_eq!(of(503), Exit::Unavailable);
         assert_eq!(of(507), Exit::Full);
+        let coded = |status, code: &str| {
+            let status = http::StatusCode::from_u16(status).unwrap();
+            Exit::of(&Error::refused(status, Some(code.to_owned()), None))
+        };
+        assert_eq!(coded(200, "InternalError"), Exit::Unavailable);
+        assert_eq!(coded(400, "RequestTimeout"), Exit::Unavailable);
+        assert_eq!(coded(409, "OperationAborted"), Exit::Unavailable);
+        assert_eq!(coded(409, "BucketAlreadyExists"), Exit::Duplicate);
         assert_eq!(of(400), Exit::Other);
         let error = Error::invalid_input("the URL can't be valid for so long");
         assert_eq!(Exit::of(&error), Exit::Usage);
