@@ -14,7 +14,7 @@ use apus_core::contract::{
 use apus_core::error::{ExchangeError, Leftover};
 use apus_core::http::{Completion, Exchange};
 use apus_core::machine::{
-    Auth, Call, CleanUps, GrantOnly, Observer, PresignKeys, RateLimits, observe_both,
+    Auth, BoxedCall, Call, CleanUps, GrantOnly, Observer, PresignKeys, RateLimits, observe_both,
 };
 use apus_core::sign::Presigned;
 use apus_core::waiters::Position;
@@ -454,8 +454,8 @@ impl<S: Service> Client<S> {
         operation: O,
         source: Source,
     ) -> Result<O::Output, Error> {
-        // Boxed, because a machine is moved several times before it runs.
-        let call = Box::new(Call::new(operation, Arc::clone(&self.service), self.seed()));
+        // Boxed, because a machine is moved several times before it runs, and its output after it.
+        let call = BoxedCall::new(Call::new(operation, Arc::clone(&self.service), self.seed()));
         let ends = self.ends(source, Sink::none());
         let with = DriveContext {
             auths: self.auths.clone(),
@@ -465,7 +465,7 @@ impl<S: Service> Client<S> {
             peek: None,
         };
         let driven = drive(call, &self.transport, with);
-        spanned(O::NAME, driven).await
+        spanned(O::NAME, driven).await.map(|output| *output)
     }
 
     fn ends(&self, source: Source, sink: Sink) -> Ends {

@@ -10,7 +10,7 @@ use apus_core::Error;
 use apus_core::contract::{Driven, Handle, IntoMachine, Operation, Paged, Pages, Service, Started};
 use apus_core::error::Leftover;
 use apus_core::machine::{
-    Auth, Call, CleanUps, GrantOnly, Observer, PresignKeys, RateLimits, observe_both,
+    Auth, BoxedCall, Call, CleanUps, GrantOnly, Observer, PresignKeys, RateLimits, observe_both,
 };
 use apus_core::sign::Presigned;
 use apus_host::clock;
@@ -191,7 +191,7 @@ impl<S: Service> Client<S> {
     ///
     /// The server refuses the request, the exchange fails, or the operation's members are invalid.
     pub fn call<O: Operation<Service = S>>(&self, operation: O) -> Result<O::Output, Error> {
-        self.operation(operation).send()
+        self.operation(operation).send().map(|output| *output)
     }
 
     /// Calls an operation whose body is a range of `source`.
@@ -220,7 +220,7 @@ impl<S: Service> Client<S> {
         operation: O,
         source: impl Into<Source<'a>>,
     ) -> Result<O::Output, Error> {
-        self.operation(operation).body(source).send()
+        self.operation(operation).body(source).send().map(|output| *output)
     }
 
     /// Returns a URL that is signed for `expires`, and the headers that must be sent with it. Renews
@@ -318,10 +318,10 @@ impl<S: Service> Client<S> {
         shutdown(&self.means.cleanups, deadline)
     }
 
-    fn operation<'a, O: Operation<Service = S>>(&self, operation: O) -> Run<'a, Box<Call<O>>, S> {
+    fn operation<'a, O: Operation<Service = S>>(&self, operation: O) -> Run<'a, BoxedCall<O>, S> {
         let call = Call::new(operation, Arc::clone(&self.service), clock::seed());
-        // Boxed, because a machine is moved several times before it runs.
-        self.named(O::NAME, Box::new(call))
+        // Boxed, because a machine is moved several times before it runs, and its output after it.
+        self.named(O::NAME, BoxedCall::new(call))
     }
 
     fn named<'a, T>(&self, name: &'static str, task: T) -> Run<'a, T, S> {

@@ -134,8 +134,8 @@ struct Across {
 }
 
 enum State {
-    Reading(Call<GetObject>),
-    Writing(Call<PutObject>),
+    Reading(Box<Call<GetObject>>),
+    Writing(Box<Call<PutObject>>),
 }
 
 impl Machine for Across {
@@ -152,7 +152,8 @@ impl Machine for Across {
             State::Writing(call) => return call.poll(now),
         };
         let put = PutObject::new("theirs", "copy", read.body);
-        self.state = State::Writing(Call::new(put, Arc::clone(&self.there), 8).with_auth(1));
+        let call = Call::new(put, Arc::clone(&self.there), 8).with_auth(1);
+        self.state = State::Writing(Box::new(call));
         self.poll(now)
     }
 
@@ -185,11 +186,11 @@ fn one_machine_goes_under_two_accounts(via: Via) {
     let config = Config::new(EndpointConfig::custom(url, "eu-west-3"));
     let across = Across {
         there: Arc::new(Service::new(config).unwrap()),
-        state: State::Reading(Call::new(
+        state: State::Reading(Box::new(Call::new(
             GetObject::new("ours", "key"),
             Arc::clone(&client.service),
             7,
-        )),
+        ))),
     };
     let stored: Result<Stored, Error> = client.run(across, Origin::none());
     stored.unwrap();

@@ -1,11 +1,13 @@
 //! One operation with its retries.
 
+mod boxed;
 mod outcome;
 
 use std::sync::Arc;
 
 use http::StatusCode;
 
+pub use self::boxed::BoxedCall;
 use self::outcome::{Failed, Looking, Repeat};
 use crate::checksum::Value;
 use crate::contract::{Machine, OnFailure, Operation, Service, Step};
@@ -70,10 +72,14 @@ enum State<T> {
     Sent(Ticket),
     /// The response may be incomplete or differ from what is stored: a follow-up request is in
     /// flight.
-    Asked(Ticket, T, Box<Reply>),
+    Asked(Ticket, Box<T>, Box<Reply>),
     Backoff(Wait),
-    Over(Option<Result<T, Error>>),
+    /// The output is boxed from here on, because it is moved through many functions.
+    Over(Option<Result<Box<T>, Error>>),
 }
+
+/// An output, and the follow-up request that it needs.
+type Parsed<O> = (Box<<O as Operation>::Output>, Option<Box<Draft>>);
 
 /// Attempts that the server may still apply.
 #[derive(Clone, Copy, Debug, Default)]
@@ -188,14 +194,14 @@ impl<O: Operation> Call<O> {
         Ok(draft)
     }
 
-    fn read(&self, reply: &Reply) -> Result<(O::Output, Option<Box<Draft>>), Error> {
-        let output = self.operation.parse(&self.service, reply)?;
+    fn read(&self, reply: &Reply) -> Result<Parsed<O>, Error> {
+        let output = Box::new(self.operation.parse(&self.service, reply)?);
         self.operation.confirm(&output, &self.computed)?;
         let question = self.operation.question(&self.service, reply, &output)?;
         Ok((output, question))
     }
 
-    fn ask(&mut self, output: O::Output, reply: Reply, mut question: Box<Draft>) {
+    fn ask(&mut self, output: Box<O::Output>, reply: Reply, mut question: Box<Draft>) {
         self.sequence += 1;
         question.auth = self.auth;
         question.ticket = Ticket::new(self.sequence);
@@ -217,7 +223,7 @@ impl<O: Operation> Call<O> {
         }
     }
 
-    fn succeed(&mut self, output: O::Output) {
+    fn succeed(&mut self, output: Box<O::Output>) {
         self.attempts.succeeded(self.service.retry_policy());
         self.state = State::Over(Some(Ok(output)));
     }
@@ -275,8 +281,10 @@ impl<O: Operation> Call<O> {
             None => match self.read(&reply) {
                 Ok((output, Some(question))) => return self.ask(output, reply, question),
                 Ok((output, None)) => {
-                    let repeated = self.doubtful;
-                    let output = if repeated { self.operation.repeated(output) } else { output };
+                    let output = match self.doubtful {
+                        true => Box::new(self.operation.repeated(*output)),
+                        false => output,
+                    };
                     return self.succeed(output);
                 }
                 Err(error) => error,
@@ -284,7 +292,7 @@ impl<O: Operation> Call<O> {
             Some(cut) => {
                 let output = accepted.then(|| self.operation.parse_head(&reply)).flatten();
                 match output.map(|it| self.operation.confirm(&it, &self.computed).map(|()| it)) {
-                    Some(Ok(output)) => return self.succeed(output),
+                    Some(Ok(output)) => return self.succeed(Box::new(output)),
                     Some(Err(error)) => error,
                     None => Error::from(cut.clone()).with_status(reply.status()),
                 }
@@ -376,12 +384,9 @@ impl<O: Operation> Call<O> {
         }
         self.attempts.next(now, self.service.retry_policy(), decision, error)
     }
-}
 
-impl<O: Operation> Machine for Call<O> {
-    type Output = O::Output;
-
-    fn poll(&mut self, now: Now) -> Step<O::Output> {
+    /// Does what [`Machine::poll`] does, and leaves the output in its box.
+    fn step(&mut self, now: Now) -> Step<Box<O::Output>> {
         if let State::Backoff(wait) = self.state {
             if now.tick < wait.until {
                 return Step::Wait(Some(wait));
@@ -404,6 +409,18 @@ impl<O: Operation> Machine for Call<O> {
                 None => Step::Wait(None),
             },
             State::Sent(_) | State::Asked(..) | State::Backoff(_) => Step::Wait(None),
+        }
+    }
+}
+
+impl<O: Operation> Machine for Call<O> {
+    type Output = O::Output;
+
+    fn poll(&mut self, now: Now) -> Step<O::Output> {
+        match self.step(now) {
+            Step::Send(draft) => Step::Send(draft),
+            Step::Wait(wait) => Step::Wait(wait),
+            Step::Done(result) => Step::Done(result.map(|output| *output)),
         }
     }
 

@@ -25,7 +25,7 @@ mod trust_scoped;
 pub mod upload;
 
 pub use self::abort_upload::S3AbortUpload;
-pub use self::call::Call;
+pub use self::call::{BoxedCall, Call};
 pub use self::cleanups::{Claim, CleanUps, Running};
 pub use self::copy::{S3Copy, ServerCopyOptions};
 pub use self::delete_many::{DeleteManyOptions, DeletedMany, S3DeleteMany};

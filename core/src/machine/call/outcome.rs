@@ -67,7 +67,7 @@ impl<O: Operation> Call<O> {
         match self.operation.recover(&self.service, &doubt) {
             Recovery::Done(output) => {
                 self.recovered = true;
-                self.succeed(output);
+                self.succeed(Box::new(output));
             }
             Recovery::Look(draft) if self.looks_on() && replies.len() < MOST_LOOKS => {
                 let seed = self.seed.wrapping_add(1 + replies.len() as u64);
