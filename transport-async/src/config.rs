@@ -8,6 +8,7 @@ use std::time::Duration;
 use apus_core::Error;
 #[cfg(all(feature = "clouds", feature = "tls"))]
 use apus_core::keystone::clouds::CloudTls;
+use apus_core::machine::RateLimits;
 use apus_core::proxy::Proxies;
 #[cfg(feature = "store")]
 use apus_core::store::Connection;
@@ -33,14 +34,14 @@ pub struct TransportConfig {
 }
 
 impl TransportConfig {
-    /// Returns the defaults: idle connections are kept for 15 s, 64 for each host; the roots of
+    /// Returns the defaults: idle connections are kept for 15 s, 256 for each host; the roots of
     /// Mozilla's list are trusted; parts of up to 64 MiB are read into memory; no proxy; no
     /// `Expect: 100-continue`, because a response that arrives while the body is being sent is read
     /// at once.
     pub fn new() -> Self {
         Self {
             idle_connection: Duration::from_secs(15),
-            idle_connections: 64,
+            idle_connections: RateLimits::AT_ONCE as usize,
             in_memory_part_limit: 64 << 20,
             reread: false,
             expect_continue_above: None,
@@ -60,7 +61,9 @@ impl TransportConfig {
         self
     }
 
-    /// Sets how many idle connections are kept for each host. Default 64.
+    /// Sets how many idle connections are kept for each host. Default 256, as many as the requests
+    /// that may be in flight by default ([`RateLimits`](crate::RateLimits)). Raise both together: with
+    /// fewer, connections are closed that the next requests need.
     #[must_use]
     pub fn idle_connections(mut self, most: usize) -> Self {
         self.idle_connections = most;

@@ -8,6 +8,7 @@ use apus_core::Error;
 use apus_core::http::Timeouts;
 #[cfg(all(feature = "clouds", feature = "tls"))]
 use apus_core::keystone::clouds::CloudTls;
+use apus_core::machine::RateLimits;
 use apus_core::proxy::Proxies;
 #[cfg(feature = "store")]
 use apus_core::store::Connection;
@@ -44,7 +45,7 @@ impl Default for TransportConfig {
     fn default() -> Self {
         Self {
             idle_connection: Duration::from_secs(15),
-            idle_connections: 64,
+            idle_connections: RateLimits::AT_ONCE as usize,
             user_agent: concat!("apus/", env!("CARGO_PKG_VERSION")).into(),
             proxies: Proxies::default(),
             expect_continue_above: Some(1 << 20),
@@ -74,7 +75,9 @@ impl TransportConfig {
     }
 
     /// Sets how many idle connections are kept for each host; for all hosts, four times as many.
-    /// Default 64.
+    /// Default 256, as many as the requests that may be in flight by default
+    /// ([`RateLimits`](crate::RateLimits)). Raise both together: with fewer, connections are closed
+    /// that the next requests need.
     #[must_use]
     pub fn idle_connections(mut self, most: usize) -> Self {
         self.idle_connections = most;
