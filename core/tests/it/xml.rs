@@ -178,7 +178,36 @@ fn a_long_text_is_not_repeated_in_an_error() {
     assert!(document.root().parsed::<u8>("b").unwrap_err().to_string().len() < 1000);
 }
 
+/// The names and texts of all elements, or nothing if the document is refused.
+fn elements(document: &str) -> Option<Vec<(String, String)>> {
+    fn add(element: Element<'_>, all: &mut Vec<(String, String)>) {
+        all.push((element.path(), element.text().to_owned()));
+        element.elements().for_each(|child| add(child, all));
+    }
+    let document = Document::parse(document.as_bytes()).ok()?;
+    let mut all = Vec::new();
+    add(document.root(), &mut all);
+    Some(all)
+}
+
 proptest::proptest! {
+    // A tag with a space in it is not taken for that of an element with only text.
+    #[test]
+    fn elements_with_only_text_are_read_as_all_others(
+        pieces in proptest::collection::vec(
+            proptest::sample::select(&[
+                "<a>", "</a>", "<b>", "</b>", "<a></a>", "<b>1</b>", "<b>&quot;é&#x1;&gt;</b>",
+                "<a>&#xD800;</a>", "<b>&</b>", "<c/>", "<!-- -->", "<![CDATA[<c>2</c>]]>", "x",
+                "&amp;", "\n", "<a:b>3</a:b>",
+            ][..]),
+            0..16,
+        ),
+    ) {
+        let document = format!("<r>{}</r>", pieces.concat());
+        let spaced = document.replace("<a>", "<a >").replace("<b>", "<b >");
+        proptest::prop_assert_eq!(elements(&document), elements(&spaced));
+    }
+
     #[test]
     fn no_bytes_panic(bytes: Vec<u8>) {
         let _ = Document::parse(&bytes);
