@@ -3,6 +3,7 @@
 mod advice;
 mod checksums;
 mod objects;
+mod signing;
 
 use std::sync::Arc;
 
@@ -57,6 +58,9 @@ impl Ward<'_> {
         }
         if !self.open.interrupt.came() {
             self.lifecycle(report);
+        }
+        if !self.open.interrupt.came() {
+            signing::examine(self, report);
         }
         if !self.open.interrupt.came() {
             found.advise(self.store.options(), report);
