@@ -2,6 +2,7 @@
 //! transports are compared with.
 
 pub mod bare;
+pub mod delayed;
 pub mod machine;
 pub mod profile;
 pub mod race;
