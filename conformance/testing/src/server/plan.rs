@@ -77,6 +77,14 @@ pub enum Fault {
     WrongChecksum,
     /// The `Content-Range` of the response is off by one.
     WrongContentRange,
+    /// The response to a GET of a range has one byte fewer: the first one, where the value is true,
+    /// or the last one.
+    OtherRange(bool),
+    /// CompleteMultipartUpload stores another byte than was sent, and returns the checksum of that.
+    Misassembled,
+    /// AbortMultipartUpload succeeds, and the upload still exists: parts that are in flight may
+    /// be kept ("AbortMultipartUpload", S3 API reference).
+    PartsLeft,
     /// The response to a GET of a range is 200 with the whole object.
     RangeIgnored,
     /// The response's body is sent this many bytes at a time, each time after a pause.

@@ -4,7 +4,7 @@ use super::faults::Phase;
 use super::workloads::Workload;
 
 /// Every fault with its phases.
-pub(super) const FAULTS: [(&str, Phase); 33] = [
+pub(super) const FAULTS: [(&str, Phase); 36] = [
     ("connecting stalls", Phase::Head),
     ("connection refused", Phase::Head),
     ("our clock jumps", Phase::Head),
@@ -20,11 +20,13 @@ pub(super) const FAULTS: [(&str, Phase); 33] = [
     ("4xx", Phase::Answer),
     ("5xx", Phase::Answer),
     ("5xx after all", Phase::Answer),
+    ("abort keeps parts", Phase::Answer),
     ("answer is no HTTP", Phase::Answer),
     ("answer lost", Phase::Answer),
     ("answer reset", Phase::Answer),
     ("answer stalls", Phase::Answer),
     ("answer truncated", Phase::Answer),
+    ("assembled wrongly", Phase::Answer),
     ("carried out late", Phase::Answer),
     ("carried out twice", Phase::Answer),
     ("corrupt body", Phase::Answer),
@@ -34,6 +36,7 @@ pub(super) const FAULTS: [(&str, Phase); 33] = [
     ("slow answer", Phase::Answer),
     ("throttled", Phase::Answer),
     ("wrong Content-Range", Phase::Answer),
+    ("wrong ETag", Phase::Answer),
     ("wrong checksum", Phase::Answer),
     ("cancelled", Phase::Head),
     ("cancelled, to be gone on with", Phase::Head),
@@ -52,6 +55,11 @@ pub(super) fn cannot(workload: &Workload, fault: &str, phase: Phase) -> Option<&
             Some("nobody else is let in: whose bytes are right could not be told")
         }
         "token or keys revoked" if !REVOCABLE.contains(&name) => Some("it has keys that never end"),
+        "abort keeps parts" => Some("what ends an upload is in the clean-up"),
+        "assembled wrongly" if !ASSEMBLED.contains(&name) => {
+            Some("it knows no checksum of a whole that is made of parts")
+        }
+        "wrong ETag" if !TAGGED.contains(&name) => Some("it removes no manifest with another ETag"),
         "early success" if !["PutObject", "UploadPart"].iter().any(has) => {
             Some("none of its requests can be taken for stored that early")
         }
@@ -84,7 +92,12 @@ fn in_cleanup(workload: &Workload, fault: &str) -> Option<&'static str> {
         return Some("it removes nothing after a failure");
     }
     match fault {
+        "abort keeps parts" if !workload.cleanup.contains(&"AbortMultipartUpload") => {
+            Some("it aborts no upload")
+        }
         "early success"
+        | "assembled wrongly"
+        | "wrong ETag"
         | "range ignored"
         | "wrong Content-Range"
         | "wrong checksum"
@@ -146,7 +159,11 @@ const BODILESS: &[&str] =
 const RANGED: &[&str] = &["s3-get", "s3-get-wide", "s3-get-hedged", "call-get", "swift-get-wide"];
 /// Workloads that request a range only after a cut.
 const SELDOM_RANGED: &[&str] = &["images-s3", "images-swift", "rows", "swift-get"];
-const VALIDATED: &[&str] = &["s3-get", "s3-get-wide", "s3-get-hedged", "call-get"];
+const VALIDATED: &[&str] =
+    &["s3-get", "s3-get-wide", "s3-get-hedged", "call-get", "swift-get", "swift-get-wide"];
+/// Workloads that compare the checksum of an object that is made of parts.
+const ASSEMBLED: &[&str] = &["s3-multipart", "s3-stream", "s3-conditional-multipart", "s3-resume"];
+const TAGGED: &[&str] = &["swift-static", "swift-stream", "swift-resume"];
 const ERRORS_IN_200: [&str; 7] = [
     "CompleteMultipartUpload",
     "CopyObject",

@@ -73,7 +73,7 @@ impl World {
                 None => pump,
             }
         });
-        let mut pumps: Vec<Pump<M>> = pumps.collect();
+        let mut pumps: Vec<Option<Pump<M>>> = pumps.map(Some).collect();
         let mut places: Vec<Place<M::Output>> =
             pumps.iter().map(|_| Place { ready: true, wait: None, result: None }).collect();
         let died = self.drive(&mut pumps, &mut places, &flags, &listener);
@@ -89,15 +89,17 @@ impl World {
     /// Returns true when the process died or a law was broken.
     fn drive<M: Machine>(
         &mut self,
-        pumps: &mut [Pump<M>],
+        pumps: &mut [Option<Pump<M>>],
         places: &mut [Place<M::Output>],
         flags: &[Arc<Flag>],
         listener: &Listener,
     ) -> bool {
         loop {
+            self.drop_renewal(pumps);
             for (index, (pump, place)) in pumps.iter_mut().zip(&mut *places).enumerate() {
                 let woken = flags[index].0.swap(false, Ordering::Relaxed);
                 let due = place.wait.is_some_and(|until| until <= self.now.tick);
+                let Some(pump) = pump else { continue };
                 if place.result.is_none() && (place.ready || woken || due) {
                     self.turn(index, pump, place);
                     self.hear(listener);
@@ -106,7 +108,9 @@ impl World {
             if !self.record.wrong.is_empty() {
                 return true;
             }
-            if places.iter().all(|place| place.result.is_some()) {
+            let ended =
+                |(pump, place): (&Option<_>, &Place<_>)| pump.is_none() || place.result.is_some();
+            if pumps.iter().zip(&*places).all(ended) {
                 return false;
             }
             if flags.iter().any(|flag| flag.0.load(Ordering::Relaxed)) {
@@ -131,6 +135,7 @@ impl World {
                         self.met.push((name, Phase::Head));
                         self.trace.say(self.now, format!("cancelled: {on_failure:?}"));
                         for (pump, place) in pumps.iter_mut().zip(&mut *places) {
+                            let Some(pump) = pump else { continue };
                             pump.cancel(self.now, on_failure);
                             place.ready = true;
                         }
@@ -138,6 +143,7 @@ impl World {
                     }
                 }
             }
+            self.has_no_idle_place(pumps);
             let waits = places.iter().filter(|place| place.result.is_none());
             let until = waits.filter_map(|place| place.wait).min();
             let next = self.agenda.keys().next().map(|(at, _)| *at);
@@ -154,17 +160,52 @@ impl World {
             // Before the completion, as in a transport. Every second schedule has a transport that
             // was not asked for heads.
             for head in std::mem::take(&mut self.sink.heads) {
-                for pump in pumps.iter_mut().filter(|_| self.asks_for_heads) {
+                for pump in pumps.iter_mut().flatten().filter(|_| self.asks_for_heads) {
                     pump.opened(self.now, head.clone());
                 }
             }
             if next == Some(at)
                 && let Some((index, done)) = self.happen()
-                && let (Some(pump), Some(place)) = (pumps.get_mut(index), places.get_mut(index))
+                && let (Some(Some(pump)), Some(place)) =
+                    (pumps.get_mut(index), places.get_mut(index))
             {
                 pump.complete(self.now, *done);
                 place.ready = true;
             }
+        }
+    }
+
+    /// Drops the first machine that renews a token, with its requests, as a caller drops a future.
+    fn drop_renewal<M: Machine>(&mut self, pumps: &mut [Option<Pump<M>>]) {
+        let renews = |(index, pump): (usize, &Option<Pump<M>>)| {
+            let renews = self.in_flight(index).any(|name| RENEWALS.contains(&name));
+            (pump.is_some() && renews).then_some(index)
+        };
+        if !self.drops_renewal || pumps.len() < 2 {
+            return;
+        }
+        if let Some(index) = pumps.iter().enumerate().find_map(renews) {
+            self.drops_renewal = false;
+            self.trace.say(self.now, format!("[{index}] is dropped while it renews a token"));
+            // Its connections end with it, before others are told.
+            self.abandon(index);
+            pumps[index] = None;
+        }
+    }
+
+    /// Checks that none waits for a place of the limit while one is free.
+    fn has_no_idle_place<M: Machine>(&mut self, pumps: &[Option<Pump<M>>]) {
+        let Some(limits) = self.rate_limits.as_ref().filter(|_| self.counts_places) else { return };
+        let places = limits.at_once() as usize;
+        let (mut taken, mut waiting) = (0, 0);
+        for pump in pumps.iter().flatten() {
+            taken += pump.in_flight();
+            waiting += usize::from(pump.in_flight() == 0 && pump.is_in_line());
+        }
+        if waiting > 0 && taken < places {
+            self.wrong(format!(
+                "{waiting} requests wait for a place, and {taken} of {places} are taken"
+            ));
         }
     }
 

@@ -65,14 +65,32 @@ pub(crate) enum Fault {
     ErrorIn200(u8),
     /// The response takes this many seconds.
     Slow(u16),
-    /// A `Content-Range` that is off by one.
-    WrongRange,
+    /// A `Content-Range` that is off by one, or one byte fewer: without the first one, or without the
+    /// last one.
+    WrongRange(Shift),
     /// The whole object where a range was requested.
     RangeIgnored,
     /// A wrong checksum in the head.
     WrongChecksum,
     /// A wrong byte in the body.
     Corrupt,
+    /// An abort succeeds, and parts that were in flight are kept: the upload still exists.
+    PartsLeft,
+    /// The whole object has another byte than its parts, and the checksum of that.
+    Misassembled,
+    /// The response to a manifest that was stored has another ETag.
+    WrongTag,
+}
+
+/// How a range differs from the one that was requested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shift {
+    /// The header alone.
+    Header,
+    /// It begins one byte later.
+    Later,
+    /// It ends one byte earlier.
+    Earlier,
 }
 
 /// Where in an exchange a fault takes effect.
@@ -107,6 +125,10 @@ pub(crate) struct Facing {
     pub(crate) ranged: bool,
     /// Whether its response goes to a sink and is compared with a checksum.
     pub(crate) validated: bool,
+    /// Whether the server has a checksum of the whole that is compared.
+    pub(crate) assembled: bool,
+    /// Whether its response's ETag is compared, and what is stored is removed where it differs.
+    pub(crate) tagged: bool,
     /// Whether another client may overwrite the object.
     pub(crate) replaceable: bool,
     /// Whether it removes what a failure leaves.
@@ -130,11 +152,14 @@ impl Fault {
             // What the server names can't be found again when the name is lost.
             Self::Duplicated => !NAMELESS.contains(&facing.operation),
             Self::ErrorIn200(_) => ERRORS_IN_200.contains(&facing.operation),
-            Self::WrongRange | Self::RangeIgnored => {
+            Self::WrongRange(_) | Self::RangeIgnored => {
                 facing.operation == "GetObject" && facing.ranged
             }
             Self::WrongChecksum => facing.operation == "GetObject" && facing.validated,
             Self::Corrupt => facing.operation == "GetObject" && facing.validated,
+            Self::PartsLeft => facing.operation == "AbortMultipartUpload",
+            Self::Misassembled => facing.operation == "CompleteMultipartUpload" && facing.assembled,
+            Self::WrongTag => facing.operation == "PutSlo" && facing.tagged,
             Self::Replaced => facing.replaceable && !facing.cleans && facing.whom != Whom::Keystone,
             Self::Revoked => facing.revocable && facing.whom != Whom::Keystone,
             _ => true,
@@ -165,10 +190,13 @@ impl Fault {
                 Self::ErrorIn200(_)
                     | Self::Replaced
                     | Self::Revoked
-                    | Self::WrongRange
+                    | Self::WrongRange(_)
                     | Self::RangeIgnored
                     | Self::WrongChecksum
                     | Self::Corrupt
+                    | Self::PartsLeft
+                    | Self::Misassembled
+                    | Self::WrongTag
             )
     }
 
@@ -201,10 +229,13 @@ impl Fault {
             Self::Throttled(..) => "throttled",
             Self::ErrorIn200(_) => "200 with an error",
             Self::Slow(_) => "slow answer",
-            Self::WrongRange => "wrong Content-Range",
+            Self::WrongRange(_) => "wrong Content-Range",
             Self::RangeIgnored => "range ignored",
             Self::WrongChecksum => "wrong checksum",
             Self::Corrupt => "corrupt body",
+            Self::PartsLeft => "abort keeps parts",
+            Self::Misassembled => "assembled wrongly",
+            Self::WrongTag => "wrong ETag",
         }
     }
 
@@ -229,7 +260,7 @@ impl Fault {
 
     /// Returns any fault.
     pub(crate) fn any(chance: &mut Chance) -> Self {
-        match chance.below(34) {
+        match chance.below(37) {
             0 => Self::Refused,
             1 => Self::ConnectStalls,
             2 => Self::ResetInHead,
@@ -255,10 +286,13 @@ impl Fault {
             ),
             26 | 27 => Self::ErrorIn200(chance.below(4) as u8),
             28 => Self::Slow(chance.pick(&[1, 10, 59])),
-            29 => Self::WrongRange,
+            29 => Self::WrongRange(chance.pick(&[Shift::Header, Shift::Later, Shift::Earlier])),
             30 => Self::RangeIgnored,
             31 => Self::WrongChecksum,
             32 => Self::Corrupt,
+            33 => Self::PartsLeft,
+            34 => Self::Misassembled,
+            35 => Self::WrongTag,
             _ => Self::Status(403, ""),
         }
     }
@@ -310,6 +344,7 @@ impl fmt::Display for Fault {
             Self::Throttled(status, after) => write!(f, ": {status}, Retry-After {after:?}"),
             Self::ErrorIn200(which) => write!(f, ": {}", BELATED[usize::from(*which)].0),
             Self::Slow(by) => write!(f, ": {by} s"),
+            Self::WrongRange(shift) => write!(f, ": {shift:?}"),
             _ => Ok(()),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::faults::{BELATED, Fault, Whom};
+use super::faults::{BELATED, Fault, Shift, Whom};
 use super::world::Other;
 use crate::server::{self, OpenStackModel, Plan, Reply, Request, S3Model};
 
@@ -246,9 +246,12 @@ impl Fault {
                 let (s3, swift) = BELATED[usize::from(which)];
                 server::Fault::ErrorIn200(if cloud { swift } else { s3 })
             }
-            Self::WrongRange => server::Fault::WrongContentRange,
+            Self::WrongRange(Shift::Header) => server::Fault::WrongContentRange,
+            Self::WrongRange(shift) => server::Fault::OtherRange(shift == Shift::Later),
+            Self::PartsLeft => server::Fault::PartsLeft,
+            Self::Misassembled => server::Fault::Misassembled,
             Self::RangeIgnored => server::Fault::RangeIgnored,
-            Self::WrongChecksum => server::Fault::WrongChecksum,
+            Self::WrongChecksum | Self::WrongTag => server::Fault::WrongChecksum,
             Self::Corrupt => server::Fault::Corrupt,
             _ => return None,
         })

@@ -20,6 +20,7 @@
 //! | `workloads/` | the workloads, and what must hold after each |
 //! | `world.rs`, `drive.rs`, `wire.rs` | the clock, the loop, the transport |
 //! | `ends.rs`, `host.rs` | the caller's bytes, the server |
+//! | `said.rs` | what each request must follow of what the server said before |
 //! | `judge.rs` | what must hold after every workload |
 //! | `simulate.rs` | many schedules, on all cores |
 //! | `shrink.rs`, `trace.rs` | a failing schedule, reduced and printed |
@@ -34,6 +35,7 @@ mod faults;
 mod host;
 mod judge;
 mod report;
+mod said;
 mod schedule;
 mod server;
 mod shrink;

@@ -24,6 +24,7 @@ use super::chance::Chance;
 use super::ends::{Sink, Source};
 use super::faults::{Facing, Fault, NAMELESS, Phase, Whom};
 use super::host::Host;
+use super::said::Said;
 use super::schedule::{Ahead, Schedule, Stop};
 use super::trace::Trace;
 use crate::server::{Reply, Request};
@@ -47,6 +48,18 @@ pub(crate) struct World {
     pub(crate) heedless: bool,
     /// Whether responses to GetObject are compared with the checksum that they declare.
     pub(crate) validates: bool,
+    /// Whether an upload knows the checksum of its whole object, and compares it.
+    pub(crate) assembles: bool,
+    /// Whether a manifest with another ETag is removed.
+    pub(crate) tagged: bool,
+    /// With a shorter remaining life, in seconds, a token has been renewed.
+    pub(crate) renews_before: Option<u64>,
+    /// Whether the limits are of requests at once alone, and not of their rate.
+    pub(crate) counts_places: bool,
+    /// Whether the first machine that renews a token is dropped by its caller meanwhile.
+    pub(crate) drops_renewal: bool,
+    /// What the server said that later requests have to follow.
+    pub(super) said: Said,
     /// Whether the server's tokens or keys may be revoked.
     pub(crate) revocable: bool,
     /// Operations that remove what a failure leaves.
@@ -105,6 +118,10 @@ pub(crate) struct Record {
     pub(crate) cancelled: bool,
     /// Whether it was cancelled so that another process resumes it.
     pub(crate) kept: bool,
+    /// Whether a ListParts met a fault.
+    pub(crate) listed_in_vain: bool,
+    /// Whether an abort succeeded whose upload still exists.
+    pub(crate) aborted_in_vain: bool,
     /// Whether a request that looks at the state before a write met a fault.
     pub(crate) looked_in_vain: bool,
 }
@@ -162,6 +179,12 @@ impl World {
             intruder: None,
             heedless: false,
             validates: false,
+            assembles: false,
+            tagged: false,
+            renews_before: None,
+            counts_places: false,
+            drops_renewal: false,
+            said: Said::default(),
             revocable: false,
             cleanup: &[],
             ahead: Ahead::new(schedule),
@@ -245,6 +268,7 @@ impl World {
                 self.plan(soon, index, Happening::Answered(done));
             }
             Ok(request) => {
+                self.follows(index, &exchange, &request);
                 let exchange = Box::new(exchange);
                 let request = Box::new(request);
                 self.plan(soon, index, Happening::Arrives { exchange, request, fault });
@@ -281,6 +305,7 @@ impl World {
             }
             Happening::Arrives { exchange, request, fault } => {
                 let (at, answer) = self.arrive(&exchange, &request, fault);
+                self.says(index, &exchange, &request, fault, at, &answer);
                 let event = match exchange.hedged() {
                     // Which of two requests is answered first is known when it is.
                     Some(_) => Happening::Responds { exchange, answer },
@@ -511,6 +536,19 @@ impl World {
         }
     }
 
+    /// Ends the exchanges of one machine whose caller dropped it: the server applies what has arrived.
+    pub(super) fn abandon(&mut self, index: usize) {
+        let own = self.agenda.iter().filter(|(_, (of, _))| *of == index);
+        let keys: Vec<_> = own.map(|(key, _)| *key).collect();
+        for key in keys {
+            if let Some((_, Happening::Arrives { exchange, request, fault: None })) =
+                self.agenda.remove(&key)
+            {
+                self.plan(key.0, usize::MAX, Happening::Acts(request, exchange.operation()));
+            }
+        }
+    }
+
     /// Ends the process. What it had sent may be applied now, later, or never.
     pub(super) fn die(&mut self) {
         for ((at, _), (_, event)) in std::mem::take(&mut self.agenda) {
@@ -550,6 +588,8 @@ impl World {
             body: draft.body.len(),
             ranged: draft.head.headers.contains_key(http::header::RANGE),
             validated: self.validates,
+            assembled: self.assembles,
+            tagged: self.tagged,
             replaceable: self.intruder.is_some(),
             cleans: self.cleanup.contains(&exchange.operation()),
             revocable: self.revocable,
@@ -562,6 +602,8 @@ impl World {
             false => fault.phase(),
         };
         self.record.looked_in_vain |= LOOKS.contains(&operation);
+        self.record.listed_in_vain |= operation == "ListParts";
+        self.record.aborted_in_vain |= fault == Fault::PartsLeft;
         self.met.push((fault.name(), phase));
     }
 

@@ -196,10 +196,19 @@ impl S3Model {
         if keys.is_empty() || keys.len() > 1000 {
             return Err(refusal::malformed_xml());
         }
+        let locked = self.locked.clone();
         let objects = &mut self.bucket_mut(&call.bucket)?.objects;
         let quiet = root.text_of("Quiet") == Some("true");
         let mut document = Document::result("DeleteResult");
         for key in keys {
+            if locked.contains(&(call.bucket.clone(), key.clone())) {
+                document.nest("Error", |document| {
+                    document.text("Key", key);
+                    document.text("Code", "AccessDenied");
+                    document.text("Message", "Access Denied");
+                });
+                continue;
+            }
             objects.remove(&key);
             if !quiet {
                 document.nest("Deleted", |document| document.text("Key", key));

@@ -5,6 +5,7 @@ use super::super::digest::Algorithm;
 use super::super::message::{Request, decode};
 use super::super::plan::Operation;
 use super::refusal::{self, Refusal};
+use std::borrow::Cow;
 
 /// A parsed request.
 pub(super) struct Call<'a> {
@@ -15,7 +16,7 @@ pub(super) struct Call<'a> {
     /// Empty for operations on a bucket.
     pub(super) key: String,
     query: Vec<(String, String)>,
-    range: Option<&'a str>,
+    range: Option<Cow<'a, str>>,
 }
 
 impl<'a> Call<'a> {
@@ -41,7 +42,7 @@ impl<'a> Call<'a> {
             })
             .collect::<Option<_>>()
             .ok_or_else(uri)?;
-        let range = request.header("range");
+        let range = request.header("range").map(Cow::Borrowed);
         let mut call = Self { request, operation: Operation::Other, bucket, key, query, range };
         call.operation = call.recognise();
         Ok(call)
@@ -67,13 +68,28 @@ impl<'a> Call<'a> {
     }
 
     /// Returns the `Range` header.
-    pub(super) fn range(&self) -> Option<&'a str> {
-        self.range
+    pub(super) fn range(&self) -> Option<&str> {
+        self.range.as_deref()
     }
 
     /// Removes the `Range` header.
     pub(super) fn forget_range(&mut self) {
         self.range = None;
+    }
+
+    /// Lets the `Range` header request one byte fewer: without its first byte, or without its last.
+    pub(super) fn move_range(&mut self, later: bool) {
+        let Some(range) = &self.range else { return };
+        let moved = || {
+            let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+            let (first, last) = (first.parse::<u64>().ok()?, last.parse::<u64>().ok()?);
+            let (first, last) =
+                if later { (first + 1, last) } else { (first, last.checked_sub(1)?) };
+            (first <= last).then(|| format!("bytes={first}-{last}"))
+        };
+        if let Some(moved) = moved() {
+            self.range = Some(moved.into());
+        }
     }
 
     /// Returns the algorithm that `x-amz-checksum-algorithm` names.

@@ -50,7 +50,7 @@ impl S3Model {
                     .header("x-amz-bucket-region", *region),
                 )
             }
-            Fault::WrongRegion(region) => refuse(refusal::wrong_region(region)),
+            Fault::WrongRegion(region) => refuse(refusal::wrong_region(region, region)),
             Fault::ClockSkewed(seconds) => {
                 let now = self.now.saturating_add_signed(*seconds);
                 let reply = self.finish(Err(refusal::skewed(request, now)), request);

@@ -11,6 +11,10 @@ pub struct Manners {
     pub trailers: bool,
     /// Whether `If-None-Match` and `If-Match` of a write are honoured.
     pub conditional_writes: bool,
+    /// Whether `If-Match` of GetObject is honoured (s3s-fs does not).
+    pub conditional_reads: bool,
+    /// The region that the body of a refusal names, where it is another one than its header has.
+    pub region_in_body: Option<String>,
     /// Whether DeleteObjects requires `Content-MD5` or a checksum.
     pub digest_required: bool,
     /// Headers that are refused with 501, by the beginning of their lower-case names.
@@ -55,6 +59,8 @@ impl Manners {
             default_checksum: true,
             trailers: true,
             conditional_writes: true,
+            conditional_reads: true,
+            region_in_body: None,
             digest_required: true,
             refused_headers: Vec::new(),
             complete_etag: CompleteEtag::Quoted,

@@ -24,7 +24,7 @@ mod objects;
 mod payload;
 mod refusal;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -42,6 +42,8 @@ pub struct S3Model {
     plan: Plan,
     manners: Manners,
     buckets: BTreeMap<String, Bucket>,
+    /// Objects that are not deleted: buckets and keys.
+    locked: BTreeSet<(String, String)>,
     uploads: BTreeMap<String, OpenUpload>,
     /// Uploads that were completed, with the resulting ETag.
     completed: BTreeMap<String, String>,
@@ -156,6 +158,12 @@ impl S3Model {
         self
     }
 
+    /// Refuses to delete this object, with `AccessDenied`.
+    pub fn with_locked(mut self, bucket: &str, key: &str) -> Self {
+        self.locked.insert((bucket.to_owned(), key.to_owned()));
+        self
+    }
+
     /// Adds an object that was uploaded in this many parts, equal except the last, and its bucket
     /// where it is missing.
     pub fn with_multipart_object(
@@ -253,8 +261,16 @@ impl S3Model {
             Ok(mut call) => {
                 if fault == Some(Fault::RangeIgnored) {
                     call.forget_range();
+                } else if let Some(Fault::OtherRange(later)) = fault {
+                    call.move_range(later);
                 }
-                self.admit(&call).and_then(|()| self.execute(&call))
+                let spoils = fault == Some(Fault::Misassembled);
+                let keeps = fault == Some(Fault::PartsLeft);
+                self.admit(&call).and_then(|()| match call.operation {
+                    Operation::CompleteMultipartUpload if spoils => self.misassemble(&call),
+                    Operation::AbortMultipartUpload if keeps => self.abort_in_vain(&call),
+                    _ => self.execute(&call),
+                })
             }
             Err(refusal) => Err(refusal),
         };
@@ -293,7 +309,8 @@ impl S3Model {
         }
         let region = self.region(&call.bucket);
         if self.manners.check_region && call.region().is_some_and(|signed| signed != region) {
-            return Err(refusal::wrong_region(region));
+            let named = self.manners.region_in_body.as_deref().unwrap_or(region);
+            return Err(refusal::wrong_region(region, named));
         }
         Ok(())
     }

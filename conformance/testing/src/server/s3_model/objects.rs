@@ -16,7 +16,9 @@ impl S3Model {
     /// Handles GetObject and HeadObject.
     pub(super) fn get_object(&self, call: &Call<'_>) -> Answer {
         let object = self.find(&call.bucket, &call.key)?;
-        conditions::check_read(object, |name| call.header(name).map(str::to_owned), false)?;
+        if self.manners.conditional_reads {
+            conditions::check_read(object, |name| call.header(name).map(str::to_owned), false)?;
+        }
         let length = object.body.len() as u64;
         let (range, checksum) = match (call.query("partNumber"), call.range()) {
             (Some(number), _) => {
@@ -137,6 +139,9 @@ impl S3Model {
     }
 
     pub(super) fn delete_object(&mut self, call: &Call<'_>) -> Answer {
+        if self.locked.contains(&(call.bucket.clone(), call.key.clone())) {
+            return Err(Refusal::new(403, "AccessDenied", "Access Denied"));
+        }
         self.bucket_mut(&call.bucket)?.objects.remove(&call.key);
         Ok(Reply::new(204))
     }

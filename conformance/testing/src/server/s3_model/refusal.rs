@@ -133,13 +133,14 @@ pub(super) fn internal_error(status: u16, code: &str) -> Refusal {
     Refusal::new(status, code, "We encountered an internal error. Please try again.")
 }
 
-pub(super) fn wrong_region(region: &str) -> Refusal {
+/// `named` is the region that the body names.
+pub(super) fn wrong_region(region: &str, named: &str) -> Refusal {
     Refusal::new(
         400,
         "AuthorizationHeaderMalformed",
         "The authorization header is malformed; the region is wrong",
     )
-    .detail("Region", region)
+    .detail("Region", named)
     .header("x-amz-bucket-region", region)
 }
 

@@ -6,7 +6,7 @@ use apus_core::checksum::{Algorithm, Validation};
 use apus_core::machine::{DownloadOptions, S3Download};
 use apus_core::s3::{ByteRange, GetObject};
 
-use super::s3::{Setup, bytes, keys, model, renewed, unlike};
+use super::s3::{Setup, bytes, heedless_model, keys, model, renewed, unlike};
 use super::{Outcome, Over, Workload};
 use crate::sim::chance::Chance;
 use crate::sim::drive::End;
@@ -49,9 +49,14 @@ fn run(schedule: &Schedule, concurrency: usize, hedged: bool) -> Over {
         _ => 1 + chance.below(most) as usize,
     };
     let object = bytes(length, schedule.seed);
+    let mut rare = Chance::new(schedule.seed, "download, conditions");
+    let plain = match rare.percent(20) {
+        true => heedless_model(),
+        false => model(&mut chance),
+    };
     let server = match 1 + chance.below(4) as usize {
-        1 => model(&mut chance).with_object("bucket", "key", object.clone()),
-        parts => model(&mut chance).with_multipart_object("bucket", "key", object.clone(), parts),
+        1 => plain.with_object("bucket", "key", object.clone()),
+        parts => plain.with_multipart_object("bucket", "key", object.clone(), parts),
     };
     let mut world = World::new(schedule, Host::s3(server));
     world.pace = chance.pick(&[1, 1, 100]);
@@ -90,6 +95,8 @@ fn run(schedule: &Schedule, concurrency: usize, hedged: bool) -> Over {
             let other = world.intruder.clone().unwrap_or_default();
             let other = &other[from..to];
             let corrupt = world.met.iter().any(|(name, _)| *name == "corrupt body");
+            let hashed = done.digests.iter().find(|value| value.algorithm() == Algorithm::Md5);
+            let hashed = hashed.map(|value| value.bytes().to_vec());
             let known = matches!(done.validation, Validation::Validated(_));
             if done.bytes != whole.len() as u64 {
                 let want = to - from;
@@ -101,6 +108,10 @@ fn run(schedule: &Schedule, concurrency: usize, hedged: bool) -> Over {
                 world.delivered(other);
             } else {
                 world.delivered(whole);
+            }
+            let md5 = Algorithm::Md5.digest(&world.sink.bytes).expect("it is available");
+            if hashed.is_some_and(|hashed| hashed != md5.bytes()) {
+                world.wrong("the MD5 that it returns is not that of what was delivered");
             }
             Outcome::Done
         }

@@ -247,6 +247,17 @@ fn rows(schedule: &Schedule) -> Over {
     }
     let mut world = World::new(schedule, Host::s3(server));
     let mut outcome = Outcome::Done;
+    if chance.percent(30) {
+        // No backend names this server, and the keys are not its own.
+        let url = format!("s3+http://AKIDOLD:{SECRET}@elsewhere.test:9000/bucket/image-0");
+        let row = StoredImage::new(url, None);
+        if stores.access(&row).is_ok() {
+            world.wrong("a location with keys for a server that no backend names is accepted");
+        }
+        if let Ok(access) = stores.get(&row, &Get::default(), schedule.seed) {
+            let _ = job(&mut world, access.outcome);
+        }
+    }
     for number in 0..many {
         let (url, store) = table.0[&number].clone();
         let row = StoredImage::new(url.clone(), store.as_deref());

@@ -59,7 +59,10 @@ fn copy(schedule: &Schedule, parts: bool) -> Over {
     }
     let mut world = World::new(schedule, host);
     world.cleanup = if parts { &["AbortMultipartUpload", "ListParts"] } else { &[] };
-    let other = unlike(&[&object, &older], schedule.seed ^ 1);
+    // Half of the time another client writes a longer object.
+    let more = if schedule.seed.is_multiple_of(2) { 700 } else { 0 };
+    let longest = [&object[..], &vec![0; more]].concat();
+    let other = unlike(&[&longest, &object, &older], schedule.seed ^ 1);
     world.intruder = Some(other.clone());
     let mut copy = CopyObject::new("bucket", "key", CopySource::new("bucket", "from"));
     let absent = chance.percent(40);
@@ -86,6 +89,11 @@ fn copy(schedule: &Schedule, parts: bool) -> Over {
         End::Done(Ok(done)) => {
             if !whole {
                 world.must_be("bucket", "key", &object);
+            }
+            let size = there.as_ref().map_or(0, |there| there.len() as u64);
+            if done.size != size {
+                let told = done.size;
+                world.wrong(format!("it says that {told} bytes were copied, and {size} were"));
             }
             world.no_upload_unnamed(&done.leftovers);
             Outcome::Done
@@ -118,6 +126,10 @@ fn delete_many(schedule: &Schedule) -> Over {
     };
     for number in 0..many {
         server = server.with_object("bucket", &key(number), "goes");
+    }
+    let mut rare = Chance::new(schedule.seed, "delete many, locked");
+    if rare.percent(30) {
+        server = server.with_locked("bucket", &key(rare.below(many)));
     }
     let mut world = World::new(schedule, Host::s3(server));
     let options = DeleteManyOptions {

@@ -84,6 +84,12 @@ pub(crate) fn model(chance: &mut Chance) -> S3Model {
     S3Model::new().with_manners(manners.with_min_part_size(1 << 10)).with_bucket("bucket")
 }
 
+/// Returns a server with a bucket, which ignores `If-Match` of a GetObject.
+pub(crate) fn heedless_model() -> S3Model {
+    let manners = Manners { check_clock: true, conditional_reads: false, ..Manners::aws() };
+    S3Model::new().with_manners(manners.with_min_part_size(1 << 10)).with_bucket("bucket")
+}
+
 /// Returns bytes that differ for each part and each salt.
 pub(crate) fn bytes(length: usize, salt: u64) -> Bytes {
     let mut chance = Chance::new(salt, "bytes");

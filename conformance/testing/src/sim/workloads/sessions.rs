@@ -136,7 +136,11 @@ fn one_session(schedule: &Schedule) -> Over {
     let mut world = world(schedule, &mut chance, cloud);
     if chance.percent(40) {
         world.rate_limits = Some(Arc::new(RateLimits::new(chance.pick(&[1, 2, 5]))));
+        world.counts_places = true;
+        // A request that waited for a token and then for a place takes the token as it is.
+        world.renews_before = None;
     }
+    world.drops_renewal = Chance::new(schedule.seed, "one session, dropped").percent(30);
     let service = service(&mut chance);
     let body = |number: u64| bytes(200 + number as usize, schedule.seed ^ number);
     let machines = (0..many).map(|number| {

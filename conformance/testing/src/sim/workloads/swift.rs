@@ -70,6 +70,8 @@ pub(super) fn world(schedule: &Schedule, chance: &mut Chance, cloud: OpenStackMo
     world.pace = chance.pick(&[1, 1, 1, 60]);
     world.skew = chance.pick(&[0, 0, 0, 86_000, -86_000, 30]);
     world.revocable = true;
+    // The server's dates are in whole seconds, and requests take time.
+    world.renews_before = Some(INTERVAL.as_secs() - 3);
     world
 }
 

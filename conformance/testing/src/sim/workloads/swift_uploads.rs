@@ -111,6 +111,7 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
     let before = present(&cloud);
     let mut world = world(schedule, &mut chance, cloud);
     world.cleanup = if segmented { CLEANUP } else { &[] };
+    world.tagged = segmented;
     world.source = Source::seekable(object.clone());
     if options.if_absent || chance.percent(20) {
         world.intruder = Some(unlike(&[&object, &older], schedule.seed ^ 1));
@@ -228,7 +229,10 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
             let record = &world.record;
             let withdrawn =
                 record.cancelled && !record.kept && record.carried_out.contains("PutDlo");
-            if older_kind.is_some() && world.record.acted_late == 0 && lag == 0 && !withdrawn {
+            // What is stored with another ETag than it must have is removed.
+            let mistagged = world.met.iter().any(|(name, _)| *name == "wrong ETag");
+            let kept = lag == 0 && !withdrawn && !mistagged;
+            if older_kind.is_some() && world.record.acted_late == 0 && kept {
                 still_there(&mut world, &older, &object);
             }
             Outcome::of(&error)

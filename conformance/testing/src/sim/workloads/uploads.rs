@@ -107,6 +107,7 @@ fn run(schedule: &Schedule, shape: &Shape) -> Over {
     let (server, older) = with_older(model(&mut chance), &mut chance, &object, shape.conditional);
     let mut world = World::new(schedule, Host::s3(server));
     world.cleanup = if shape.parts { CLEANUP } else { &[] };
+    world.assembles = shape.parts && setup.algorithm.is_some();
     world.pace = chance.pick(&[1, 1, 100]);
     world.skew = chance.pick(&[0, 0, 0, 7200, -7200, 800]);
     world.source = Source::seekable(object.clone());
@@ -158,6 +159,11 @@ fn run(schedule: &Schedule, shape: &Shape) -> Over {
         End::Done(Ok(done)) => {
             if done.size != length as u64 {
                 world.wrong(format!("it says that {} bytes were stored of {length}", done.size));
+            }
+            if let UploadSource::Stream(Some(told)) = source
+                && told != length as u64
+            {
+                world.wrong(format!("it said yes to {length} bytes where {told} were announced"));
             }
             stored(&mut world, &object);
             world.no_upload_unnamed(&done.leftovers);

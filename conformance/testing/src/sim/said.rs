@@ -1,0 +1,127 @@
+//! What each request must follow of what the server has said before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use apus_core::http::Exchange;
+
+use super::faults::{Fault, Whom};
+use super::host::Host;
+use super::world::{Answer, World};
+use crate::server::Request;
+
+/// What the server said that later requests have to follow.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// When a throttled request may be sent again.
+    throttled: BTreeMap<Again, Duration>,
+    /// The requests that were refused for their token.
+    unauthorized: BTreeSet<Again>,
+    /// The tokens that were refused, and when the refusal arrived.
+    refused: BTreeMap<String, Duration>,
+    /// Whether a renewal of a token was not answered as it should have been.
+    renewal_failed: bool,
+}
+
+/// What distinguishes the attempts of one call from those of others: the machine, the operation, the
+/// target and the range.
+type Again = (usize, &'static str, String, String);
+
+impl World {
+    /// Records what a response says, which arrives at this time.
+    pub(super) fn says(
+        &mut self,
+        index: usize,
+        exchange: &Exchange,
+        request: &Request,
+        fault: Option<Fault>,
+        at: Duration,
+        answer: &Answer,
+    ) {
+        let operation = exchange.operation();
+        if fault.is_some() && LOGINS.contains(&operation) || fault == Some(Fault::Revoked) {
+            self.said.renewal_failed = true;
+        }
+        let Answer::Replies(reply, None) = answer else { return };
+        if exchange.hedged().is_some() {
+            return;
+        }
+        if let Some(Fault::Throttled(_, Some(seconds))) = fault
+            && REPEATED.contains(&operation)
+        {
+            let until = at + Duration::from_secs(seconds.into());
+            self.said.throttled.insert(again(index, operation, request), until);
+        }
+        if let (401, Some(token)) = (reply.status, request.header("x-auth-token"))
+            && self.host.whom(&exchange.draft().head.uri) == Whom::Swift
+        {
+            // A request that is refused a second time says nothing about its token: the server may
+            // refuse this request with any.
+            if self.said.unauthorized.insert(again(index, operation, request)) {
+                self.said.refused.entry(token.to_owned()).or_insert(at);
+            }
+        }
+    }
+
+    /// Checks that a request which is sent now follows what the server said before.
+    pub(super) fn follows(&mut self, index: usize, exchange: &Exchange, request: &Request) {
+        let (now, operation) = (self.now.tick, exchange.operation());
+        if let Some(until) = self.said.throttled.remove(&again(index, operation, request))
+            && now < until
+        {
+            let early = until.saturating_sub(now).as_millis();
+            self.wrong(format!("{operation} is sent again {early} ms before its Retry-After"));
+        }
+        let host = request.header("host").unwrap_or_default();
+        let signed = ["authorization", "x-auth-token"].iter().any(|name| {
+            // A signature of anonymous requests does not exist.
+            request.header(name).is_some()
+        });
+        if signed && !OURS.iter().any(|ours| host.contains(ours)) {
+            self.wrong(format!("{operation} is sent to {host} with our keys or token"));
+        }
+        let Some(token) = request.header("x-auth-token") else { return };
+        if self.said.refused.get(token).is_some_and(|at| *at < now) {
+            self.wrong(format!("{operation} is sent with a token that was refused before"));
+        }
+        self.is_not_late(operation, token);
+    }
+
+    /// Checks that a token which could have been renewed is not in its last seconds.
+    fn is_not_late(&mut self, operation: &str, token: &str) {
+        let (Host::Cloud(model), Some(interval)) = (&self.host, self.renews_before) else { return };
+        if self.said.renewal_failed {
+            return;
+        }
+        let Some(token) = model.tokens().into_iter().find(|known| known.id == token) else {
+            return;
+        };
+        let server = self.now.unix.as_secs().saturating_add_signed(self.skew);
+        let left = token.expires_at.saturating_sub(server);
+        if left < interval {
+            self.wrong(format!("{operation} is sent with a token that lives {left} s longer"));
+        }
+    }
+}
+
+fn again(index: usize, operation: &'static str, request: &Request) -> Again {
+    let range = request.header("range").unwrap_or_default();
+    (index, operation, format!("{} {}", request.method, request.target), range.to_owned())
+}
+
+/// The operations of which a machine has one call for a target and a range at a time.
+const REPEATED: [&str; 9] = [
+    "PutObject",
+    "UploadPart",
+    "UploadPartCopy",
+    "GetObject",
+    "CopyObject",
+    "CreateMultipartUpload",
+    "CompleteMultipartUpload",
+    "PutSlo",
+    "PutDlo",
+];
+/// The operations that obtain a token.
+const LOGINS: [&str; 3] = ["Authenticate", "AuthenticateService", "DiscoverVersions"];
+/// Parts of the names of our servers.
+const OURS: [&str; 3] = ["s3.test", "keystone", "swift"];
