@@ -348,6 +348,26 @@ fn segments_of_the_replaced_object_that_could_not_be_looked_for_are_named() {
 }
 
 #[test]
+fn an_unknown_outcome_names_the_segments_of_the_object_that_is_perhaps_replaced() {
+    for large_object in [LargeObject::Static, LargeObject::Dynamic] {
+        for length in [3000, 10] {
+            let mut world =
+                replacing(large_object, length).fault_from("PUT c/o", 1, Fault::AnswerLost);
+            // The look before the PUT is answered, those after it are not.
+            world = world.fault_from("HEAD c/o", 2, Fault::Lost);
+            let source = UploadSource::Seekable(length as u64);
+            let upload = SwiftUpload::new("c", "o", source, options(), service(), 7).unwrap();
+            let error = world.run(upload).unwrap_err();
+            assert!(error.outcome_unknown(), "{error}");
+            let told = error.to_string();
+            let old = "possibly segments of the replaced object in container c_segments, under the \
+                       prefix o/before/";
+            assert!(told.contains(old), "{told}");
+        }
+    }
+}
+
+#[test]
 fn what_is_replaced_stays_where_the_caller_wants_it() {
     let mut world = replacing(LargeObject::Static, 3000);
     upload(&mut world, SwiftUploadOptions { remove_replaced: false, ..options() });

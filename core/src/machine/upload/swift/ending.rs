@@ -146,9 +146,16 @@ impl Segmented {
         let unknown = error.outcome_unknown();
         self.fail(now, error);
         if unknown && !self.spoilt {
-            // The manifest may exist, and then its segments must stay.
+            // The manifest may exist, and then its segments must stay, and those of the object that
+            // it replaced belong to nothing.
             self.name_all();
+            let replaced = std::mem::take(&mut self.replaced);
+            self.leave(replaced.perhaps().into_iter().collect());
         } else {
+            if self.spoilt {
+                let replaced = std::mem::take(&mut self.replaced);
+                self.leave(replaced.leftovers());
+            }
             let before = self.manifest_sent;
             self.job.checkpoints.note(Entry::Manifest(before), |checkpoint| {
                 checkpoint.manifest_sent = before;

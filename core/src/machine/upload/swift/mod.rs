@@ -270,7 +270,8 @@ impl Machine for SwiftUpload {
                         self.phase = Phase::Remove(sweep, Box::new(done));
                     }
                     ControlFlow::Continue(Err(error)) => {
-                        self.phase = Phase::Over(Some(self.refused(error)));
+                        let replaced = std::mem::take(replaced);
+                        self.phase = Phase::Over(Some(self.refused(error, replaced)));
                     }
                 },
                 Phase::Remove(sweep, done) => match sweep.poll(now) {
@@ -348,13 +349,17 @@ impl Machine for SwiftUpload {
 impl SwiftUpload {
     /// Completes the error of a PUT; an object that the server stored with another ETag becomes a
     /// leftover.
-    fn refused(&self, error: Error) -> Error {
+    fn refused(&self, error: Error, replaced: OldSegments) -> Error {
         // A 422 stored nothing.
         if error.kind() == Kind::Integrity && error.status().is_none() {
             let (bucket, key) = (self.job.container.clone(), self.job.object.clone());
-            return error.with_leftover(Leftover::Object { bucket, key });
+            let error = error.with_leftover(Leftover::Object { bucket, key });
+            return replaced.leftovers().into_iter().fold(error, Error::with_leftover);
         }
-        error
+        match replaced.perhaps().filter(|_| error.outcome_unknown()) {
+            Some(old) => error.with_leftover(old),
+            None => error,
+        }
     }
 }
 

@@ -76,6 +76,15 @@ impl OldSegments {
         Sweep::new(self.known, with).with_left(self.unseen)
     }
 
+    /// Names where they are, if it is unknown whether the object was replaced.
+    pub(super) fn perhaps(self) -> Option<Leftover> {
+        let first = self.known.first().map(|one| {
+            let prefix = one.object.rsplit_once('/').map_or("", |(prefix, _)| prefix);
+            perhaps(&one.container, &format!("{prefix}/"))
+        });
+        first.or(self.unseen)
+    }
+
     /// Names all of them.
     pub(super) fn leftovers(self) -> Vec<Leftover> {
         self.known.iter().map(leftover).chain(self.unseen).collect()
@@ -152,11 +161,7 @@ impl Replaced {
     /// Records that segments may be under this prefix, and that they could not be looked for.
     fn unseen(&mut self, prefix: &Prefix) {
         if self.with_segments {
-            let Prefix { container, prefix, .. } = prefix;
-            let look_at = format!(
-                "segments of the replaced object in container {container}, under the prefix {prefix}"
-            );
-            self.found.segments.unseen = Some(Leftover::Perhaps { look_at });
+            self.found.segments.unseen = Some(perhaps(&prefix.container, &prefix.prefix));
         }
     }
 
@@ -289,6 +294,13 @@ impl Machine for Replaced {
             Phase::Over => {}
         }
     }
+}
+
+fn perhaps(container: &str, prefix: &str) -> Leftover {
+    let look_at = format!(
+        "segments of the replaced object in container {container}, under the prefix {prefix}"
+    );
+    Leftover::Perhaps { look_at }
 }
 
 fn call<O: Operation<Service = Service>>(with: &With, operation: O) -> Call<O> {
