@@ -244,6 +244,26 @@ fn a_refused_request_ends_it_and_what_is_in_flight_is_waited_for() {
 }
 
 #[test]
+fn each_request_has_the_common_parameters() {
+    let owner = "111122223333";
+    for refuses in [false, true] {
+        let mut options = options(1, 10);
+        options.common.expected_bucket_owner = Some(owner.into());
+        options.common.request_payer = Some("requester".into());
+        let run = Sim::new(delete(keys(15), options)).run(|head, _| {
+            assert_eq!(head.headers["x-amz-expected-bucket-owner"], owner);
+            assert_eq!(head.headers["x-amz-request-payer"], "requester");
+            match head.method {
+                Method::POST if refuses => Answer::error(405, "MethodNotAllowed"),
+                Method::POST => result([]),
+                _ => Answer::new(204),
+            }
+        });
+        assert_eq!(run.result.unwrap().deleted, 15);
+    }
+}
+
+#[test]
 fn cancelling_asks_for_no_more() {
     for at in [0, 5, 15, 250] {
         let sim = Sim::new(delete(keys(1000), options(2, 10)));

@@ -437,6 +437,8 @@ fn a_cancelled_deletion_says_what_is_left() {
         let sim = sim.cancel_at(Duration::from_millis(millis), OnFailure::Abort);
         let run = sim.run(|head, body| store.answer(head, body));
         let names = store.names();
+        // What is in flight ends, and nothing is sent after it.
+        assert!(run.elapsed <= Duration::from_millis(millis + 10), "{millis}: {:?}", run.elapsed);
         match run.result {
             Ok(done) => assert_eq!((done.deleted, names.len()), (21, BYSTANDERS.len())),
             Err(error) => {
@@ -468,4 +470,22 @@ fn of_many_what_is_gone_is_missing_and_what_is_refused_is_told() {
     assert_eq!((done.deleted, done.missing), (1, 1));
     let [(name, error)] = &*done.errors else { panic!("{done:?}") };
     assert_eq!((name.as_str(), error.status().unwrap().as_u16()), ("kept", 403));
+}
+
+#[test]
+fn a_cancelled_deletion_of_many_sends_nothing_more() {
+    let list: Vec<String> = (0..20).map(|at| format!(r#"{{"name": "{at}"}}"#)).collect();
+    let list = format!("[{}]", list.join(","));
+    for millis in [0, 15, 25, 55] {
+        let delete = SwiftDeleteMany::prefix("c", "", service(), one_by_one(1), 7);
+        let sim = Sim::with_auth(delete, Tokens::auth());
+        let sim = sim.cancel_at(Duration::from_millis(millis), OnFailure::Abort);
+        let run = sim.run(|head, _| match head.method.as_str() {
+            "GET" => Answer::new(200).body(list.clone()),
+            "DELETE" => Answer::new(204),
+            _ => Answer::new(200).header("content-length", 5),
+        });
+        assert!(run.result.unwrap_err().is_cancelled());
+        assert!(run.elapsed <= Duration::from_millis(millis + 10), "{millis}: {:?}", run.elapsed);
+    }
 }

@@ -1,7 +1,10 @@
 //! Downloads of plain Swift objects: resumed, validated, never short without an error.
 
+use std::time::Duration;
+
 use apus_core::Kind;
 use apus_core::checksum::{Algorithm, NotValidatedReason, Validation};
+use apus_core::contract::OnFailure;
 use apus_core::error::ExchangeErrorKind;
 use apus_core::http::ByteRange;
 use apus_core::machine::{DownloadOptions, SwiftDownload};
@@ -310,4 +313,25 @@ fn an_object_that_is_not_there_or_may_not_be_read() {
     let machine = get(DownloadOptions::default(), |get| get.part_number = Some(1));
     let run = sim(machine).run(|_, _| unreachable!("nothing is sent"));
     assert_eq!(run.result.unwrap_err().kind(), Kind::InvalidInput);
+}
+
+#[test]
+fn a_cancelled_download_sends_nothing_more() {
+    for millis in [0, 5, 15, 45] {
+        let options =
+            DownloadOptions { concurrency: 1, range_size: 10, ..DownloadOptions::default() };
+        let sim = Sim::with_auth(get(options, |_| {}), Tokens::auth());
+        let sim = sim.cancel_at(Duration::from_millis(millis), OnFailure::Abort);
+        let run = sim.run(|head, _| {
+            let head = match head.headers.get("range").map(|range| range.to_str().unwrap()) {
+                None => return Answer::new(200).header("content-length", 1000),
+                Some(range) => range.strip_prefix("bytes=").unwrap().to_owned(),
+            };
+            Answer::new(206)
+                .header("content-range", format!("bytes {head}/1000"))
+                .body("0123456789")
+        });
+        assert!(run.result.unwrap_err().is_cancelled());
+        assert!(run.elapsed <= Duration::from_millis(millis + 10), "{millis}: {:?}", run.elapsed);
+    }
 }

@@ -177,6 +177,7 @@ impl Machine for SwiftDelete {
 
     fn poll(&mut self, now: Now) -> Step<SwiftDeleted> {
         loop {
+            let removes = matches!(self.phase, Phase::Segments(_));
             let step = match &mut self.phase {
                 Phase::Begin => {
                     self.begin();
@@ -225,7 +226,8 @@ impl Machine for SwiftDelete {
             if let Err(error) = step {
                 return self.over(Err(error));
             }
-            if self.cancelled && !matches!(self.phase, Phase::Segments(_) | Phase::Manifests(_)) {
+            // A removal that has begun ends by itself; a cancelled machine begins none.
+            if self.cancelled && !removes {
                 return self.over(Err(ExchangeError::cancelled().into()));
             }
         }
