@@ -173,35 +173,35 @@ mod tests {
     fn a_child_goes_with_its_parent_and_not_the_other_way() {
         let parent = CancelToken::new();
         let (one, other) = (parent.child(), parent.child());
-        let bell = Arc::new(CountingWaker::default());
-        let _registration = other.register(Waker::from(Arc::clone(&bell)));
+        let waker = Arc::new(CountingWaker::default());
+        let _registration = other.register(Waker::from(Arc::clone(&waker)));
         one.cancel_with(OnFailure::Keep);
         assert_eq!(one.on_failure(), Some(OnFailure::Keep));
         assert!(one.is_cancelled() && !parent.is_cancelled() && !other.is_cancelled());
-        assert_eq!((other.on_failure(), bell.0.load(Ordering::Acquire)), (None, 0));
+        assert_eq!((other.on_failure(), waker.0.load(Ordering::Acquire)), (None, 0));
         parent.cancel();
         assert!(other.is_cancelled());
         assert_eq!(
-            (other.on_failure(), bell.0.load(Ordering::Acquire)),
+            (other.on_failure(), waker.0.load(Ordering::Acquire)),
             (Some(OnFailure::Abort), 1)
         );
     }
 
     #[test]
     fn ten_thousand_registrations_wake_on_a_cancellation_and_go_when_they_are_dropped() {
-        let (token, bell) = (CancelToken::new(), Arc::new(CountingWaker::default()));
-        let register = || token.register(Waker::from(Arc::clone(&bell)));
+        let (token, waker) = (CancelToken::new(), Arc::new(CountingWaker::default()));
+        let register = || token.register(Waker::from(Arc::clone(&waker)));
         let mut registrations: Vec<Registration> = (0..10_000).map(|_| register()).collect();
-        assert_eq!((token.lock().waiting.len(), bell.0.load(Ordering::Acquire)), (10_000, 0));
+        assert_eq!((token.lock().waiting.len(), waker.0.load(Ordering::Acquire)), (10_000, 0));
         registrations.truncate(5_000);
         assert_eq!(token.lock().waiting.len(), 5_000);
         token.cancel();
-        assert_eq!(bell.0.load(Ordering::Acquire), 5_000);
+        assert_eq!(waker.0.load(Ordering::Acquire), 5_000);
         drop(registrations);
-        assert_eq!((token.lock().waiting.len(), Arc::strong_count(&bell)), (0, 1));
+        assert_eq!((token.lock().waiting.len(), Arc::strong_count(&waker)), (0, 1));
         // A later registration is woken at once.
-        let late = token.register(Waker::from(Arc::clone(&bell)));
-        assert_eq!(bell.0.load(Ordering::Acquire), 5_001);
+        let late = token.register(Waker::from(Arc::clone(&waker)));
+        assert_eq!(waker.0.load(Ordering::Acquire), 5_001);
         drop(late);
         assert_eq!(token.lock().waiting.len(), 0);
     }

@@ -30,7 +30,7 @@ use crate::source::Source;
 /// was learned about the service.
 pub struct Client<S: Service> {
     service: Arc<S>,
-    means: RunContext,
+    context: RunContext,
 }
 
 impl<S: Service> Client<S> {
@@ -111,14 +111,14 @@ impl<S: Service> Client<S> {
     /// ```
     pub fn with_transport(transport: Transport, service: S, auth: impl Into<Auth>) -> Self {
         let auths = [auth.into()].into();
-        let means = RunContext {
+        let context = RunContext {
             transport,
             auths,
             rate_limits: Arc::default(),
             observer: None,
             cleanups: CleanUps::new(),
         };
-        Self { service: Arc::new(service), means }
+        Self { service: Arc::new(service), context }
     }
 
     /// Adds another authenticator, with the next number; the first one added has number 1.
@@ -136,7 +136,7 @@ impl<S: Service> Client<S> {
     /// ```
     #[must_use]
     pub fn add_auth(mut self, auth: impl Into<Auth>) -> Self {
-        self.means.auths = self.means.auths.iter().cloned().chain([auth.into()]).collect();
+        self.context.auths = self.context.auths.iter().cloned().chain([auth.into()]).collect();
         self
     }
 
@@ -144,14 +144,14 @@ impl<S: Service> Client<S> {
     /// (256) requests at once; further requests wait, first in, first out.
     #[must_use]
     pub fn with_rate_limits(mut self, rate_limits: impl Into<Arc<RateLimits>>) -> Self {
-        self.means.rate_limits = rate_limits.into();
+        self.context.rate_limits = rate_limits.into();
         self
     }
 
     /// Adds an observer of all requests.
     #[must_use]
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.means.observer = Some(observe_both(self.means.observer.take(), observer));
+        self.context.observer = Some(observe_both(self.context.observer.take(), observer));
         self
     }
 
@@ -162,7 +162,7 @@ impl<S: Service> Client<S> {
 
     /// Returns the transport.
     pub fn transport(&self) -> &Transport {
-        &self.means.transport
+        &self.context.transport
     }
 
     /// Returns a random seed for the jitter of a machine's delays.
@@ -243,7 +243,7 @@ impl<S: Service> Client<S> {
     {
         let of_operation = |error: Error| error.in_operation(O::NAME);
         let draft = operation.draft(&self.service).map_err(of_operation)?;
-        let key = match self.means.auths[0].needs_presign_key() {
+        let key = match self.context.auths[0].needs_presign_key() {
             true => {
                 let key = self.service.presign_key(&draft, self.seed()).map_err(of_operation)?;
                 Some(self.run(key).send()?)
@@ -253,7 +253,7 @@ impl<S: Service> Client<S> {
                 None
             }
         };
-        self.means.auths[0]
+        self.context.auths[0]
             .presign(draft, key.as_ref(), expires, clock::now())
             .map_err(of_operation)
     }
@@ -283,7 +283,7 @@ impl<S: Service> Client<S> {
     /// Removes what a transfer has begun, and reports what is left.
     fn abandon<H: Handle<S>>(&self, handle: &H) {
         let Some(task) = handle.abandon() else { return };
-        let (running, _claim) = self.means.cleanups.begin();
+        let (running, _claim) = self.context.cleanups.begin();
         if self.run(task).send().is_err() {
             running.tell(handle.leftovers());
         }
@@ -315,7 +315,7 @@ impl<S: Service> Client<S> {
     /// Call it before the process ends, because the end of the process stops all cleaning up. Runs
     /// whose callers still wait are not stopped; they report their own errors.
     pub fn shutdown(&self, deadline: Duration) -> Vec<Leftover> {
-        shutdown(&self.means.cleanups, deadline)
+        shutdown(&self.context.cleanups, deadline)
     }
 
     fn operation<'a, O: Operation<Service = S>>(&self, operation: O) -> Run<'a, BoxedCall<O>, S> {
@@ -329,7 +329,7 @@ impl<S: Service> Client<S> {
             task,
             service: Arc::clone(&self.service),
             seed: clock::seed(),
-            means: self.means.clone(),
+            context: self.context.clone(),
             name,
             source: Source::none(),
             sink: Sink::none(),
@@ -341,13 +341,13 @@ impl<S: Service> Client<S> {
 
 impl<S: Service> Clone for Client<S> {
     fn clone(&self) -> Self {
-        Self { service: Arc::clone(&self.service), means: self.means.clone() }
+        Self { service: Arc::clone(&self.service), context: self.context.clone() }
     }
 }
 
 impl<S: Service> fmt::Debug for Client<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("auths", &self.means.auths.len()).finish_non_exhaustive()
+        f.debug_struct("Client").field("auths", &self.context.auths.len()).finish_non_exhaustive()
     }
 }
 

@@ -307,21 +307,25 @@ impl TransportConfig {
     }
 
     /// Returns how to connect, after checking everything that ureq would panic at.
-    pub(crate) fn ways(&self) -> Result<Connections, Error> {
+    pub(crate) fn connector(&self) -> Result<Connections, Error> {
         http::HeaderValue::from_str(&self.user_agent)
             .map_err(|_| Error::invalid_input("the user agent has a control character"))?;
         Ok(Connections {
-            gates: Arc::new(ProxyRoutes::new(self)?),
+            routes: Arc::new(ProxyRoutes::new(self)?),
             #[cfg(feature = "tls")]
             tls: self.tls.config()?,
         })
     }
 
     /// Returns agents whose requests have these limits unless a request sets its own.
-    pub(crate) fn agents(&self, ways: &Connections, limits: Timeouts) -> Agents {
+    pub(crate) fn agents(&self, connector: &Connections, limits: Timeouts) -> Agents {
         let named = limited!(self.builder(), &limits, true).build();
         let numbered = limited!(self.builder(), &limits, false).build();
-        Agents { timeouts: limits, named: ways.agent(named), numbered: ways.agent(numbered) }
+        Agents {
+            timeouts: limits,
+            named: connector.agent(named),
+            numbered: connector.agent(numbered),
+        }
     }
 
     fn builder(&self) -> ConfigBuilder<AgentScope> {
@@ -359,18 +363,18 @@ impl fmt::Debug for TransportConfig {
 
 /// How connections are made: through which proxies, and with which TLS settings.
 pub(crate) struct Connections {
-    pub(crate) gates: Arc<ProxyRoutes>,
+    pub(crate) routes: Arc<ProxyRoutes>,
     #[cfg(feature = "tls")]
     tls: Option<Arc<rustls::ClientConfig>>,
 }
 
 impl Connections {
     fn agent(&self, config: Config) -> Agent {
-        let connector = ().chain(Tcp).chain(Through(Arc::clone(&self.gates)));
+        let connector = ().chain(Tcp).chain(Through(Arc::clone(&self.routes)));
         #[cfg(feature = "tls")]
         let connector = connector.chain(Secure(self.tls.clone()));
         let connector = Connecting(connector.chain(Substitute));
-        Agent::with_parts(config, connector, Toward::new(Arc::clone(&self.gates)))
+        Agent::with_parts(config, connector, Toward::new(Arc::clone(&self.routes)))
     }
 }
 

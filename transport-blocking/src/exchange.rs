@@ -43,7 +43,7 @@ pub struct Transport(Arc<Inner>);
 
 struct Inner {
     config: TransportConfig,
-    ways: Connections,
+    connector: Connections,
     /// Configured with the limits of the first exchange, which most others have too.
     agents: OnceLock<Agents>,
 }
@@ -56,8 +56,8 @@ impl Transport {
     /// The user agent can't be sent, a TLS setting is invalid, or the proxy's certificates can't be
     /// read.
     pub fn new(config: TransportConfig) -> Result<Self, Error> {
-        let ways = config.ways()?;
-        Ok(Self(Arc::new(Inner { config, ways, agents: OnceLock::new() })))
+        let connector = config.connector()?;
+        Ok(Self(Arc::new(Inner { config, connector, agents: OnceLock::new() })))
     }
 
     /// Performs one exchange, without retries and with its own limits only, on this thread. If the
@@ -93,14 +93,14 @@ impl Transport {
         };
         match begun() {
             Ok((feed, pass)) => {
-                let landing = self.fly(exchange, feed, sink.outlet(), Notify::default(), &watch);
-                if let Some(panic) = landing.panic {
+                let performed = self.fly(exchange, feed, sink.outlet(), Notify::default(), &watch);
+                if let Some(panic) = performed.panic {
                     resume_unwind(panic);
                 }
                 if let Some(pass) = pass {
                     source.settle(&pass, false);
                 }
-                landing.completion
+                performed.completion
             }
             Err(failure) => exchange.fail(failure),
         }
@@ -116,8 +116,8 @@ impl Transport {
         watch: &Watch,
     ) -> Performed {
         let mut flight = InProgress(Some(Stage::Sending(exchange)));
-        let errand = Performer { transport: &self.0, notify, watch };
-        let caught = catch_unwind(AssertUnwindSafe(|| errand.run(&mut flight, feed, outlet)));
+        let performer = Performer { transport: &self.0, notify, watch };
+        let caught = catch_unwind(AssertUnwindSafe(|| performer.run(&mut flight, feed, outlet)));
         let (end, panic) = match caught {
             Ok(end) => (end, None),
             Err(panic) => (ExchangeError::cancelled().into(), Some(panic)),
@@ -138,7 +138,7 @@ impl fmt::Debug for Transport {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Notify<'r> {
     /// Woken when the exchange waits for others.
-    pub(crate) bell: Option<&'r Waker>,
+    pub(crate) waker: Option<&'r Waker>,
     /// Is given the head of a success whose body is passed to the sink.
     pub(crate) head: Option<&'r dyn Fn(Opened)>,
 }
@@ -228,7 +228,7 @@ impl Performer<'_> {
             limits.whole = remaining(whole)?;
         }
         let length = exchange.content_length();
-        let Inner { config, ways, .. } = self.transport;
+        let Inner { config, connector, .. } = self.transport;
         let expects = exchange.expects(config.expect_continue_above);
         let head = exchange.request().map_err(End::Rejected)?;
         let no_place = || {
@@ -243,7 +243,7 @@ impl Performer<'_> {
         if expects {
             told.headers_mut().insert(EXPECT, HeaderValue::from_static("100-continue"));
         }
-        let proxy = ways.gates.proxy_for(&head.uri);
+        let proxy = connector.routes.proxy_for(&head.uri);
         let forwarded = proxy.filter(|_| head.uri.scheme() == Some(&Scheme::HTTP));
         *told.uri_mut() = place;
         let written = request_head::write(head, &config.user_agent, expects);
@@ -298,9 +298,9 @@ impl Performer<'_> {
         body: SendBody<'_>,
         limits: &Timeouts,
     ) -> Result<http::Response<ureq::Body>, ureq::Error> {
-        let Inner { config, ways, agents } = self.transport;
-        let agents = agents.get_or_init(|| config.agents(ways, *limits));
-        let is_address = match ways.gates.proxy_for(&told.uri) {
+        let Inner { config, connector, agents } = self.transport;
+        let agents = agents.get_or_init(|| config.agents(connector, *limits));
+        let is_address = match connector.routes.proxy_for(&told.uri) {
             Some(proxy) => is_address(proxy.host()),
             None => told.uri.host().is_some_and(is_address),
         };
@@ -440,7 +440,7 @@ impl Performer<'_> {
         let Some(position) = receiving.position().filter(|_| !held.is_empty()) else {
             return Ok(());
         };
-        outlet.open(position, self.notify.bell, &self.watch.stop)?;
+        outlet.open(position, self.notify.waker, &self.watch.stop)?;
         pass(receiving, held, outlet, meter)?;
         held.clear();
         Ok(())

@@ -34,11 +34,11 @@ use crate::tls_stream::Secure;
 pub(crate) struct ProxyRoutes {
     proxies: Proxies,
     user_agent: String,
-    gates: Vec<Gate>,
+    servers: Vec<ProxyServer>,
 }
 
 /// A proxy with its URI and TLS settings.
-struct Gate {
+struct ProxyServer {
     proxy: Arc<Proxy>,
     uri: Uri,
     #[cfg(feature = "tls")]
@@ -48,9 +48,9 @@ struct Gate {
 impl ProxyRoutes {
     pub(crate) fn new(config: &TransportConfig) -> Result<Self, Error> {
         let (proxies, user_agent) = (config.proxies.clone(), config.user_agent.clone());
-        let gates = proxies.iter().map(|proxy| Gate::new(proxy, config));
-        let gates = gates.collect::<Result<_, _>>()?;
-        Ok(Self { proxies, user_agent, gates })
+        let servers = proxies.iter().map(|proxy| ProxyServer::new(proxy, config));
+        let servers = servers.collect::<Result<_, _>>()?;
+        Ok(Self { proxies, user_agent, servers })
     }
 
     /// Returns the proxy that requests to `uri` go through.
@@ -58,13 +58,13 @@ impl ProxyRoutes {
         self.proxies.proxy_for(uri)
     }
 
-    fn gate_for(&self, uri: &Uri) -> Option<&Gate> {
+    fn server_for(&self, uri: &Uri) -> Option<&ProxyServer> {
         let proxy = self.proxy_for(uri)?;
-        self.gates.iter().find(|gate| Arc::ptr_eq(&gate.proxy, proxy))
+        self.servers.iter().find(|server| Arc::ptr_eq(&server.proxy, proxy))
     }
 }
 
-impl Gate {
+impl ProxyServer {
     #[cfg_attr(not(feature = "tls"), allow(unused_variables))]
     fn new(proxy: &Arc<Proxy>, config: &TransportConfig) -> Result<Self, Error> {
         let uri = proxy.to_string().parse();
@@ -83,7 +83,7 @@ impl Gate {
 
     /// Does the TLS handshake with the proxy, if it is an https proxy.
     #[cfg(feature = "tls")]
-    fn greet(
+    fn connect_tls(
         &self,
         wire: Box<dyn Transport>,
         details: &ConnectionDetails<'_>,
@@ -108,7 +108,7 @@ impl Gate {
     }
 
     #[cfg(not(feature = "tls"))]
-    fn greet(
+    fn connect_tls(
         &self,
         wire: Box<dyn Transport>,
         _: &ConnectionDetails<'_>,
@@ -117,7 +117,7 @@ impl Gate {
     }
 
     /// Requests a tunnel to the endpoint from the proxy.
-    fn dig(
+    fn open_tunnel(
         &self,
         mut wire: Box<dyn Transport>,
         details: &ConnectionDetails<'_>,
@@ -150,13 +150,13 @@ impl fmt::Debug for ProxyRoutes {
 /// Resolves the host that the connection is made to: the endpoint or its proxy.
 #[derive(Debug)]
 pub(crate) struct Toward {
-    gates: Arc<ProxyRoutes>,
+    routes: Arc<ProxyRoutes>,
     system: DefaultResolver,
 }
 
 impl Toward {
-    pub(crate) fn new(gates: Arc<ProxyRoutes>) -> Self {
-        Self { gates, system: DefaultResolver::default() }
+    pub(crate) fn new(routes: Arc<ProxyRoutes>) -> Self {
+        Self { routes, system: DefaultResolver::default() }
     }
 }
 
@@ -167,7 +167,7 @@ impl Resolver for Toward {
         config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let uri = self.gates.gate_for(uri).map_or(uri, |gate| &gate.uri);
+        let uri = self.routes.server_for(uri).map_or(uri, |server| &server.uri);
         self.system.resolve(uri, config, timeout).map_err(never_connected)
     }
 }
@@ -186,20 +186,20 @@ impl<T: Transport> Connector<T> for Through {
     ) -> Result<Option<Box<dyn Transport>>, ureq::Error> {
         let Some(wire) = chained else { return Ok(None) };
         let wire: Box<dyn Transport> = Box::new(wire);
-        let Some(gate) = self.0.gate_for(details.uri) else { return Ok(Some(wire)) };
+        let Some(server) = self.0.server_for(details.uri) else { return Ok(Some(wire)) };
         let blame = |error| match error {
             ureq::Error::Timeout(_) | ureq::Error::Other(_) => error,
             ureq::Error::Io(error) if is_tls(&error) => {
-                other(gate.proxy.failed(format_args!("TLS: {error}")).lasting())
+                other(server.proxy.failed(format_args!("TLS: {error}")).lasting())
             }
-            error => other(gate.proxy.failed(error)),
+            error => other(server.proxy.failed(error)),
         };
-        let wire = gate.greet(wire, details).map_err(blame)?;
+        let wire = server.connect_tls(wire, details).map_err(blame)?;
         if details.needs_tls() {
-            let tunnel = gate.dig(wire, details, &self.0.user_agent).map_err(blame)?;
+            let tunnel = server.open_tunnel(wire, details, &self.0.user_agent).map_err(blame)?;
             return Ok(Some(Box::new(tunnel)));
         }
-        Ok(Some(Box::new(Forwarding::new(wire, gate, details.uri))))
+        Ok(Some(Box::new(Forwarding::new(wire, server, details.uri))))
     }
 }
 
@@ -242,12 +242,12 @@ struct Forwarding {
 }
 
 impl Forwarding {
-    fn new(wire: Box<dyn Transport>, gate: &Gate, uri: &Uri) -> Self {
+    fn new(wire: Box<dyn Transport>, server: &ProxyServer, uri: &Uri) -> Self {
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         // A user in the endpoint's URI is not sent.
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         let base = format!("http://{host}");
-        Self { wire, base, proxy: Arc::clone(&gate.proxy), begins: true }
+        Self { wire, base, proxy: Arc::clone(&server.proxy), begins: true }
     }
 }
 

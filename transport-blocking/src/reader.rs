@@ -46,7 +46,7 @@ impl<T: Send + 'static> Reader<T> {
         // Cancelling the caller's own token could stop other runs too.
         let token = run.token.unwrap_or_default().child();
         run.token = Some(token.clone());
-        let (running, claim) = run.means.cleanups.begin();
+        let (running, claim) = run.context.cleanups.begin();
         run.running = Some(running);
         run.sink = Sink::writer(writer);
         let thread = thread::spawn(move || {

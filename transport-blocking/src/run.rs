@@ -46,7 +46,7 @@ pub struct Run<'a, T, S = ()> {
     pub(crate) task: T,
     pub(crate) service: Arc<S>,
     pub(crate) seed: u64,
-    pub(crate) means: RunContext,
+    pub(crate) context: RunContext,
     pub(crate) name: &'static str,
     pub(crate) source: Source<'a>,
     pub(crate) sink: Sink<'a>,
@@ -84,7 +84,7 @@ impl<'a, T, S> Run<'a, T, S> {
 
     /// Adds an observer of this run to those of the client.
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.means.observer = Some(observe_both(self.means.observer.take(), observer));
+        self.context.observer = Some(observe_both(self.context.observer.take(), observer));
         self
     }
 
@@ -170,14 +170,14 @@ impl<'a, T: IntoMachine<S>, S> Run<'a, T, S> {
 
     /// Makes the machine.
     fn prepare(self) -> Result<Run<'a, T::Machine, S>, Error> {
-        let Self { task, service, seed, means, name, source, sink, token, running } = self;
+        let Self { task, service, seed, context, name, source, sink, token, running } = self;
         let start = Start { service: &service, source: source.given()?, seed };
         let task = task.into_machine(start)?;
-        Ok(Run { task, service, seed, means, name, source, sink, token, running })
+        Ok(Run { task, service, seed, context, name, source, sink, token, running })
     }
 
     pub(crate) fn drive(self, peek: Option<Peek<'_, T::Machine>>) -> Result<Output<T, S>, Error> {
-        let Self { task, service, seed, means, name, source, sink, token, running } = self;
+        let Self { task, service, seed, context, name, source, sink, token, running } = self;
         let span = trace::run(name);
         let _entered = span.enter();
         let machine =
@@ -186,30 +186,30 @@ impl<'a, T: IntoMachine<S>, S> Run<'a, T, S> {
         needs.check(source.given()?, sink.is_given())?;
         let pass = source.begin(needs.memory())?;
         let inbox = Arc::new(Inbox::default());
-        let bell = Waker::from(Arc::clone(&inbox));
-        let _registration = token.as_ref().map(|token| token.register(bell.clone()));
+        let waker = Waker::from(Arc::clone(&inbox));
+        let _registration = token.as_ref().map(|token| token.register(waker.clone()));
         // Of a run that may be cancelled, what is left is known while the run lasts.
         let (running, claim) = match running {
             None if token.is_some() => {
-                let (running, claim) = means.cleanups.begin();
+                let (running, claim) = context.cleanups.begin();
                 (Some(running), Some(claim))
             }
             running => (running, None),
         };
-        let mut pump = Pump::new(machine, means.auths, bell.clone())
-            .with_rate_limits(Arc::clone(&means.rate_limits));
-        if let Some(observer) = trace::observe(means.observer.as_ref()) {
+        let mut pump = Pump::new(machine, context.auths, waker.clone())
+            .with_rate_limits(Arc::clone(&context.rate_limits));
+        if let Some(observer) = trace::observe(context.observer.as_ref()) {
             pump = pump.with_observer(observer);
         }
         let spool =
             pump.stream_window().and_then(|_| source.in_order(pass.as_ref())).map(Spool::new);
         let watch = Watch {
-            observer: means.observer,
-            rate_limits: Some(means.rate_limits),
+            observer: context.observer,
+            rate_limits: Some(context.rate_limits),
             stop: Stop::new(token),
         };
         sink.begin();
-        let transport = &means.transport;
+        let transport = &context.transport;
         let (result, panic) = thread::scope(|scope| {
             if let Some(pass) = &pass {
                 pass.start(scope);
@@ -229,7 +229,7 @@ impl<'a, T: IntoMachine<S>, S> Run<'a, T, S> {
                 shared,
                 scope,
                 inbox,
-                bell,
+                waker,
                 spool,
                 told: false,
                 peek,
@@ -315,41 +315,41 @@ enum Arrival {
 /// What wakes the loop: completed exchanges, and its waker.
 #[derive(Default)]
 struct Inbox {
-    tray: Mutex<Completions>,
+    state: Mutex<InboxState>,
     filled: Condvar,
 }
 
 #[derive(Default)]
-struct Completions {
-    landed: VecDeque<Arrival>,
-    rung: bool,
+struct InboxState {
+    queue: VecDeque<Arrival>,
+    woken: bool,
 }
 
 impl Inbox {
     fn hand_in(&self, arrival: Arrival) {
-        self.lock().landed.push_back(arrival);
+        self.lock().queue.push_back(arrival);
         self.filled.notify_one();
     }
 
     /// Takes what arrived first.
     fn take(&self) -> Option<Arrival> {
-        let mut tray = self.lock();
-        tray.rung = false;
-        tray.landed.pop_front()
+        let mut state = self.lock();
+        state.woken = false;
+        state.queue.pop_front()
     }
 
     /// Waits until there is something to take or the waker was called, but not longer than `limit`.
     fn wait(&self, limit: Option<Duration>) {
-        let is_empty = |tray: &mut Completions| tray.landed.is_empty() && !tray.rung;
-        let (tray, filled) = (self.lock(), &self.filled);
+        let is_empty = |state: &mut InboxState| state.queue.is_empty() && !state.woken;
+        let (state, filled) = (self.lock(), &self.filled);
         match limit {
-            None => drop(filled.wait_while(tray, is_empty)),
-            Some(limit) => drop(filled.wait_timeout_while(tray, limit, is_empty)),
+            None => drop(filled.wait_while(state, is_empty)),
+            Some(limit) => drop(filled.wait_timeout_while(state, limit, is_empty)),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Completions> {
-        self.tray.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, InboxState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -359,7 +359,7 @@ impl Wake for Inbox {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.lock().rung = true;
+        self.lock().woken = true;
         self.filled.notify_one();
     }
 }
@@ -370,7 +370,7 @@ struct Drive<'scope, 'env, 'a, M: Machine> {
     shared: Shared<'scope, 'a>,
     scope: &'scope Scope<'scope, 'env>,
     inbox: Arc<Inbox>,
-    bell: Waker,
+    waker: Waker,
     spool: Option<Spool<'a>>,
     /// The machine was told that it is cancelled.
     told: bool,
@@ -390,7 +390,7 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
             while let Some(arrival) = self.inbox.take() {
                 match arrival {
                     Arrival::Head(opened) => self.pump.opened(now(), opened),
-                    Arrival::End(landing) => self.land(landing),
+                    Arrival::End(performed) => self.land(performed),
                 }
                 self.peek();
             }
@@ -458,19 +458,19 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
         };
         let Shared { transport, sink, watch, .. } = self.shared;
         if alone {
-            let landing = transport.fly(exchange, feed, sink.outlet(), Notify::default(), watch);
-            return self.land(landing);
+            let performed = transport.fly(exchange, feed, sink.outlet(), Notify::default(), watch);
+            return self.land(performed);
         }
-        let (inbox, bell, span) = (Arc::clone(&self.inbox), self.bell.clone(), self.shared.span);
+        let (inbox, waker, span) = (Arc::clone(&self.inbox), self.waker.clone(), self.shared.span);
         self.scope.spawn(move || {
             let _entered = span.enter();
             let head = |opened| inbox.hand_in(Arrival::Head(opened));
             let reports = awaited || exchange.hedged().is_some();
             let notify =
-                Notify { bell: Some(&bell), head: reports.then_some(&head as &dyn Fn(Opened)) };
-            let landing = transport.fly(exchange, feed, sink.outlet(), notify, watch);
-            // The loop does not end before all exchanges have landed.
-            inbox.hand_in(Arrival::End(landing));
+                Notify { waker: Some(&waker), head: reports.then_some(&head as &dyn Fn(Opened)) };
+            let performed = transport.fly(exchange, feed, sink.outlet(), notify, watch);
+            // The loop does not end before all exchanges have queue.
+            inbox.hand_in(Arrival::End(performed));
         });
     }
 
@@ -487,9 +487,9 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
         }
     }
 
-    fn land(&mut self, landing: Performed) {
-        self.pump.complete(now(), landing.completion);
-        if let Some(panic) = landing.panic {
+    fn land(&mut self, performed: Performed) {
+        self.pump.complete(now(), performed.completion);
+        if let Some(panic) = performed.panic {
             self.panic.get_or_insert(panic);
             self.cancel(OnFailure::Abort);
         }

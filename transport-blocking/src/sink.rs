@@ -102,13 +102,13 @@ impl<'a> Sink<'a> {
 
     /// A sink that writes everything in order; a second run's bytes follow those of the first.
     pub fn writer(writer: impl Write + Send + 'a) -> Self {
-        let desk = SinkState {
+        let state = SinkState {
             writer: Some(Box::new(writer)),
             next: None,
             waiting: Vec::new(),
             dismissed: None,
         };
-        Self::of(Kind::Writer(OrderedWriter { desk: Mutex::new(desk), turned: Condvar::new() }))
+        Self::of(Kind::Writer(OrderedWriter { state: Mutex::new(state), turned: Condvar::new() }))
     }
 
     fn of(kind: Kind<'a>) -> Self {
@@ -159,15 +159,15 @@ impl<'a> Sink<'a> {
 
     /// Begins a run, which may start at another position.
     pub(crate) fn begin(&self) {
-        if let Kind::Writer(turnstile) = &*self.kind {
-            lock(&turnstile.desk).next = None;
+        if let Kind::Writer(ordered) = &*self.kind {
+            lock(&ordered.state).next = None;
         }
     }
 
     /// Takes the start position of a writer from the first range that is launched.
     pub(crate) fn expect(&self, incoming: &Incoming) {
-        if let (Kind::Writer(turnstile), Incoming::Stream { at, .. }) = (&*self.kind, incoming) {
-            lock(&turnstile.desk).next.get_or_insert(*at);
+        if let (Kind::Writer(ordered), Incoming::Stream { at, .. }) = (&*self.kind, incoming) {
+            lock(&ordered.state).next.get_or_insert(*at);
         }
     }
 
@@ -178,25 +178,25 @@ impl<'a> Sink<'a> {
 
     /// Wakes the exchanges that wait for their turn, so that they see that the run was stopped.
     pub(crate) fn stir(&self) {
-        if let Kind::Writer(turnstile) = &*self.kind {
-            let desk = lock(&turnstile.desk);
-            turnstile.turned.notify_all();
-            drop(desk);
+        if let Kind::Writer(ordered) = &*self.kind {
+            let state = lock(&ordered.state);
+            ordered.turned.notify_all();
+            drop(state);
         }
     }
 
     /// Dismisses the last of the exchanges that wait for their turn, if all `flying` exchanges wait
     /// and none of them is next: the next range can't start before another exchange has ended.
     pub(crate) fn unblock(&self, flying: usize) {
-        let Kind::Writer(turnstile) = &*self.kind else { return };
-        let mut desk = lock(&turnstile.desk);
+        let Kind::Writer(ordered) = &*self.kind else { return };
+        let mut state = lock(&ordered.state);
         let stuck = flying > 0
-            && desk.dismissed.is_none()
-            && desk.waiting.len() == flying
-            && !desk.waiting.iter().any(|at| Some(*at) == desk.next);
-        if let Some(last) = desk.waiting.iter().copied().max().filter(|_| stuck) {
-            desk.dismissed = Some(last);
-            turnstile.turned.notify_all();
+            && state.dismissed.is_none()
+            && state.waiting.len() == flying
+            && !state.waiting.iter().any(|at| Some(*at) == state.next);
+        if let Some(last) = state.waiting.iter().copied().max().filter(|_| stuck) {
+            state.dismissed = Some(last);
+            ordered.turned.notify_all();
         }
     }
 }
@@ -244,7 +244,7 @@ impl fmt::Debug for Sink<'_> {
 /// The range whose turn it is takes the writer out, so that no lock is held while bytes are
 /// written.
 struct OrderedWriter<'a> {
-    desk: Mutex<SinkState<'a>>,
+    state: Mutex<SinkState<'a>>,
     turned: Condvar,
 }
 
@@ -269,65 +269,65 @@ pub(crate) struct Outlet<'s, 'a> {
 impl Outlet<'_, '_> {
     /// Whether bytes at this position can be written now.
     pub(crate) fn is_open(&mut self, position: u64) -> bool {
-        let Kind::Writer(turnstile) = &*self.sink.kind else { return true };
+        let Kind::Writer(ordered) = &*self.sink.kind else { return true };
         if self.writer.is_some() {
             return true;
         }
-        let mut desk = lock(&turnstile.desk);
-        if desk.next.is_none_or(|next| next == position) {
-            self.writer = desk.writer.take();
+        let mut state = lock(&ordered.state);
+        if state.next.is_none_or(|next| next == position) {
+            self.writer = state.writer.take();
             self.at = position;
         }
         self.writer.is_some()
     }
 
-    /// Waits until bytes at this position can be written. Rings `bell` when the wait starts;
-    /// without a bell there is no other exchange to wait for.
+    /// Waits until bytes at this position can be written. Rings `waker` when the wait starts;
+    /// without a waker there is no other exchange to wait for.
     pub(crate) fn open(
         &mut self,
         position: u64,
-        bell: Option<&Waker>,
+        waker: Option<&Waker>,
         stop: &Stop,
     ) -> Result<(), ExchangeError> {
         if self.is_open(position) {
             return Ok(());
         }
-        let Kind::Writer(turnstile) = &*self.sink.kind else { return Ok(()) };
-        let mut desk = lock(&turnstile.desk);
-        desk.waiting.push(position);
-        if let Some(bell) = bell {
-            bell.wake_by_ref();
+        let Kind::Writer(ordered) = &*self.sink.kind else { return Ok(()) };
+        let mut state = lock(&ordered.state);
+        state.waiting.push(position);
+        if let Some(waker) = waker {
+            waker.wake_by_ref();
         }
         let outcome = loop {
             if stop.is_raised() {
                 break Err(ExchangeError::cancelled());
             }
-            match desk.next {
+            match state.next {
                 Some(next) if next > position => {
                     break Err(failed(format!("byte {position} was already written")));
                 }
-                Some(next) if next < position && bell.is_none() => {
+                Some(next) if next < position && waker.is_none() => {
                     break Err(failed(format!("byte {position} arrived, but byte {next} is next")));
                 }
                 Some(next) if next < position => {}
                 _ => {
-                    if let Some(writer) = desk.writer.take() {
+                    if let Some(writer) = state.writer.take() {
                         self.writer = Some(writer);
                         self.at = position;
                         break Ok(());
                     }
                 }
             }
-            if desk.dismissed == Some(position) {
+            if state.dismissed == Some(position) {
                 let detail = "an earlier range must be written first";
                 break Err(ExchangeError::new(ExchangeErrorKind::Cut, detail));
             }
-            desk = turnstile.turned.wait(desk).unwrap_or_else(PoisonError::into_inner);
+            state = ordered.turned.wait(state).unwrap_or_else(PoisonError::into_inner);
         };
-        if let Some(at) = desk.waiting.iter().position(|at| *at == position) {
-            desk.waiting.swap_remove(at);
+        if let Some(at) = state.waiting.iter().position(|at| *at == position) {
+            state.waiting.swap_remove(at);
         }
-        desk.dismissed = desk.dismissed.filter(|at| *at != position);
+        state.dismissed = state.dismissed.filter(|at| *at != position);
         outcome
     }
 
@@ -361,11 +361,11 @@ impl Outlet<'_, '_> {
 
 impl Drop for Outlet<'_, '_> {
     fn drop(&mut self) {
-        if let (Kind::Writer(turnstile), Some(writer)) = (&*self.sink.kind, self.writer.take()) {
-            let mut desk = lock(&turnstile.desk);
-            desk.writer = Some(writer);
-            desk.next = Some(self.at);
-            turnstile.turned.notify_all();
+        if let (Kind::Writer(ordered), Some(writer)) = (&*self.sink.kind, self.writer.take()) {
+            let mut state = lock(&ordered.state);
+            state.writer = Some(writer);
+            state.next = Some(self.at);
+            ordered.turned.notify_all();
         }
     }
 }

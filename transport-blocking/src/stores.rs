@@ -330,7 +330,7 @@ impl Stores {
             task: job.machine,
             service: Arc::new(()),
             seed: 0,
-            means: RunContext {
+            context: RunContext {
                 transport,
                 auths: job.auths.into(),
                 rate_limits: Arc::clone(rate_limits),
