@@ -1,4 +1,4 @@
-//! Stopping a run from outside, and the bell that wakes a run.
+//! Stopping a run from outside, and the waker of a run.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -164,7 +164,7 @@ pub(crate) struct RunWaker(Mutex<RunEvents>);
 
 #[derive(Default)]
 struct RunEvents {
-    rung: bool,
+    woken: bool,
     arrived: VecDeque<Arrival>,
     waker: Option<Waker>,
 }
@@ -182,7 +182,7 @@ impl RunWaker {
 
     fn arrive(&self, arrival: Arrival) {
         lock(&self.0).arrived.push_back(arrival);
-        self.ring();
+        self.notify();
     }
 
     /// Takes what arrived first.
@@ -191,10 +191,10 @@ impl RunWaker {
     }
 
     /// Wakes the run.
-    pub(crate) fn ring(&self) {
+    pub(crate) fn notify(&self) {
         let waker = {
             let mut state = lock(&self.0);
-            state.rung = true;
+            state.woken = true;
             state.waker.take()
         };
         if let Some(waker) = waker {
@@ -205,7 +205,7 @@ impl RunWaker {
     /// Ready once for everything that happened since it was ready last.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = lock(&self.0);
-        if std::mem::take(&mut state.rung) {
+        if std::mem::take(&mut state.woken) {
             return Poll::Ready(());
         }
         state.waker = Some(cx.waker().clone());
@@ -215,7 +215,7 @@ impl RunWaker {
 
 impl Wake for RunWaker {
     fn wake(self: Arc<Self>) {
-        self.ring();
+        self.notify();
     }
 }
 
@@ -298,11 +298,11 @@ mod tests {
 
     #[test]
     fn a_bell_rung_before_it_is_listened_to_is_heard() {
-        let bell = RunWaker::default();
+        let run_waker = RunWaker::default();
         let mut cx = Context::from_waker(Waker::noop());
-        bell.ring();
-        bell.ring();
-        assert!(bell.poll(&mut cx).is_ready());
-        assert!(bell.poll(&mut cx).is_pending());
+        run_waker.notify();
+        run_waker.notify();
+        assert!(run_waker.poll(&mut cx).is_ready());
+        assert!(run_waker.poll(&mut cx).is_pending());
     }
 }

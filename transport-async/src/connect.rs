@@ -53,7 +53,7 @@ impl PartialOrd for Route {
 }
 
 impl Route {
-    pub(crate) fn of(uri: &Uri, gates: &ProxyRoutes) -> Result<Self, Error> {
+    pub(crate) fn of(uri: &Uri, routes: &ProxyRoutes) -> Result<Self, Error> {
         let https = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
@@ -68,7 +68,7 @@ impl Route {
                 "the URI of the request has no host, or its scheme is neither http nor https",
             ));
         };
-        Ok(Self { https, proxy: gates.proxy_for(uri).cloned(), authority })
+        Ok(Self { https, proxy: routes.proxy_for(uri).cloned(), authority })
     }
 
     fn key(&self) -> (bool, &str) {
@@ -101,7 +101,7 @@ impl Route {
 
 /// Makes connections.
 pub(crate) struct Connector {
-    pub(crate) gates: ProxyRoutes,
+    pub(crate) routes: ProxyRoutes,
     #[cfg(feature = "tls")]
     tls: Option<tokio_rustls::TlsConnector>,
 }
@@ -109,7 +109,7 @@ pub(crate) struct Connector {
 impl Connector {
     pub(crate) fn new(config: &TransportConfig) -> Result<Self, Error> {
         Ok(Self {
-            gates: ProxyRoutes::new(config)?,
+            routes: ProxyRoutes::new(config)?,
             #[cfg(feature = "tls")]
             tls: config.tls.config()?.map(tokio_rustls::TlsConnector::from),
         })
@@ -122,7 +122,7 @@ impl Connector {
             Some(proxy) => {
                 let reached = reach(proxy.host(), proxy.port()).await;
                 let stream = Stream::Plain(reached.map_err(|why| proxy.failed(why))?);
-                self.gates.pass(proxy, stream, route).await?
+                self.routes.pass(proxy, stream, route).await?
             }
         };
         if route.https { self.secure(stream, route).await } else { Ok(stream) }

@@ -64,8 +64,8 @@ async fn drive_into<M: Machine>(
     needs.check(ends.source.given()?, ends.sink.is_given())?;
     let workers = ends.source.begin(needs.memory()).await?;
     ends.pass = workers.as_ref().map(|workers| Arc::clone(workers.pass()));
-    let bell = Arc::new(RunWaker::default());
-    let mut pump = Pump::new(machine, auths, Waker::from(Arc::clone(&bell)));
+    let waker = Arc::new(RunWaker::default());
+    let mut pump = Pump::new(machine, auths, Waker::from(Arc::clone(&waker)));
     if let Some(rate_limits) = &ends.rate_limits {
         pump = pump.with_rate_limits(Arc::clone(rate_limits));
     }
@@ -75,7 +75,7 @@ async fn drive_into<M: Machine>(
     let listeners = tokens.iter().map(CancelToken::listen).collect();
     let mut driver = Driver {
         pump,
-        bell,
+        waker,
         tokens,
         listeners,
         stop: None,
@@ -106,7 +106,7 @@ async fn drive_into<M: Machine>(
 
 struct Driver<M: Machine> {
     pump: Pump<M>,
-    bell: Arc<RunWaker>,
+    waker: Arc<RunWaker>,
     /// The tokens that may cancel the run; empty after one did.
     tokens: Vec<CancelToken>,
     /// The listeners to these tokens.
@@ -126,7 +126,7 @@ struct Driver<M: Machine> {
 
 /// What woke a parked run.
 enum Event {
-    Bell,
+    Woken,
     Time,
     Cancelled(OnFailure),
     Supplied(u64, bool),
@@ -165,7 +165,7 @@ impl<M: Machine> Driver<M> {
         transport: &Transport,
         ends: &Arc<Ends>,
     ) -> Result<M::Output, Error> {
-        ends.sink.attach(&self.bell);
+        ends.sink.attach(&self.waker);
         self.stop = Some(CancelToken::new());
         loop {
             let turn = self.pump.turn(clock::now());
@@ -193,14 +193,15 @@ impl<M: Machine> Driver<M> {
     }
 
     fn launch(&self, exchange: Exchange, transport: &Transport, ends: &Arc<Ends>) {
-        let (bell, transport, ends) = (Arc::clone(&self.bell), transport.clone(), Arc::clone(ends));
-        let mut flight = ExchangeInProgress::new(exchange, Some(Arc::clone(&bell)));
+        let (waker, transport, ends) =
+            (Arc::clone(&self.waker), transport.clone(), Arc::clone(ends));
+        let mut flight = ExchangeInProgress::new(exchange, Some(Arc::clone(&waker)));
         let stop = self.stop.clone().filter(|_| flight.moves_bytes());
         tokio::spawn(in_span(async move {
             let done = fly(&mut flight, &transport, &ends, stop.as_slice()).await;
             // The run may end with this completion, so what it lent must be returned first.
             drop((flight, ends));
-            bell.hand_in(done);
+            waker.hand_in(done);
         }));
     }
 
@@ -225,8 +226,8 @@ impl<M: Machine> Driver<M> {
         let event = poll_fn(|cx| self.poll_event(cx, high, timer.as_mut())).await;
         match event {
             Event::Time => {}
-            Event::Bell => {
-                while let Some(arrival) = self.bell.take() {
+            Event::Woken => {
+                while let Some(arrival) = self.waker.take() {
                     match arrival {
                         Arrival::Head(opened) => self.pump.opened(clock::now(), opened),
                         Arrival::End(done) => self.pump.complete(clock::now(), done),
@@ -253,8 +254,8 @@ impl<M: Machine> Driver<M> {
         high: u64,
         timer: Option<&mut Pin<Box<Sleep>>>,
     ) -> Poll<Event> {
-        if self.bell.poll(cx).is_ready() {
-            return Poll::Ready(Event::Bell);
+        if self.waker.poll(cx).is_ready() {
+            return Poll::Ready(Event::Woken);
         }
         if let Poll::Ready(on_failure) = Listener::poll_any(&mut self.listeners, cx) {
             return Poll::Ready(Event::Cancelled(on_failure));

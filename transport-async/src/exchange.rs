@@ -126,7 +126,7 @@ impl ExchangeInProgress {
         let times = Times::start(exchange.timeouts());
         let pieces = within(&times, prepare(exchange, ends, shared.keep)).await?;
         let head = exchange.request().map_err(Fault::Ours)?;
-        let route = Route::of(&head.uri, &shared.connector.gates).map_err(Fault::Ours)?;
+        let route = Route::of(&head.uri, &shared.connector.routes).map_err(Fault::Ours)?;
         let mut link = match shared.pool.take(&route) {
             Some(link) => link,
             None => connect(shared, route, &times).await?,

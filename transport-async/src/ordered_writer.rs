@@ -36,7 +36,7 @@ struct Turn {
     waiting: usize,
     settling: bool,
     wakers: Vec<Waker>,
-    bell: Option<Arc<RunWaker>>,
+    run_waker: Option<Arc<RunWaker>>,
 }
 
 pub(crate) enum Out {
@@ -55,18 +55,18 @@ impl OrderedWriter {
             waiting: 0,
             settling: false,
             wakers: Vec::new(),
-            bell: None,
+            run_waker: None,
         }))
     }
 
     /// Returns the place of an exchange that begins at `at`.
     pub(crate) fn place(self: &Arc<Self>, at: u64) -> Place {
-        Place { turnstile: Arc::clone(self), at, held: VecDeque::new() }
+        Place { ordered: Arc::clone(self), at, held: VecDeque::new() }
     }
 
-    /// Rings this bell when an exchange must wait.
-    pub(crate) fn attach(&self, bell: &Arc<RunWaker>) {
-        lock(&self.0).bell = Some(Arc::clone(bell));
+    /// Notifies this waker when an exchange must wait.
+    pub(crate) fn attach(&self, waker: &Arc<RunWaker>) {
+        lock(&self.0).run_waker = Some(Arc::clone(waker));
     }
 
     /// Returns how many exchanges have all their bytes and wait for their turn.
@@ -104,7 +104,7 @@ impl OrderedWriter {
         if at > turn.next {
             return Ok(None);
         }
-        Ok(turn.out.take().map(|out| Passing { turnstile: self, out: Some(out), at }))
+        Ok(turn.out.take().map(|out| Passing { ordered: self, out: Some(out), at }))
     }
 }
 
@@ -117,7 +117,7 @@ impl Turn {
 /// An exchange that writes. If it is dropped during a write, it is unknown how many bytes the
 /// writer has written.
 struct Passing<'a> {
-    turnstile: &'a OrderedWriter,
+    ordered: &'a OrderedWriter,
     out: Option<Out>,
     at: u64,
 }
@@ -153,7 +153,7 @@ impl Passing<'_> {
 
     /// Lets the next exchange write, unless bytes for this position were kept: they go first.
     fn leave(&mut self) -> Option<VecDeque<Bytes>> {
-        let mut turn = lock(&self.turnstile.0);
+        let mut turn = lock(&self.ordered.0);
         let kept = turn.kept.remove(&self.at);
         if kept.is_none() {
             turn.next = self.at;
@@ -165,7 +165,7 @@ impl Passing<'_> {
 
     fn fail(&mut self, why: String) {
         self.out = None;
-        let mut turn = lock(&self.turnstile.0);
+        let mut turn = lock(&self.ordered.0);
         turn.failed.get_or_insert(why);
         turn.wake();
     }
@@ -181,7 +181,7 @@ impl Drop for Passing<'_> {
 
 /// An exchange's place in the order.
 pub(crate) struct Place {
-    turnstile: Arc<OrderedWriter>,
+    ordered: Arc<OrderedWriter>,
     at: u64,
     held: VecDeque<Bytes>,
 }
@@ -198,7 +198,7 @@ impl Place {
         if self.held.is_empty() {
             return Ok(());
         }
-        let Some(mut passing) = self.turnstile.enter(self.at)? else { return Ok(()) };
+        let Some(mut passing) = self.ordered.enter(self.at)? else { return Ok(()) };
         passing.write(&mut self.held).await?;
         self.at = passing.at;
         while let Some(mut kept) = passing.leave() {
@@ -217,16 +217,16 @@ impl Place {
         Ok(())
     }
 
-    /// Waits for a change, or leaves all bytes with the turnstile.
+    /// Waits for a change, or leaves all bytes with the ordered.
     async fn turn(&mut self) {
-        let turnstile = Arc::clone(&self.turnstile);
-        let waiting = Waiting::at(&turnstile);
+        let ordered = Arc::clone(&self.ordered);
+        let waiting = Waiting::at(&ordered);
         poll_fn(|cx| self.poll_turn(cx)).await;
         drop(waiting);
     }
 
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut turn = lock(&self.turnstile.0);
+        let mut turn = lock(&self.ordered.0);
         if turn.failed.is_some() || (turn.next >= self.at && turn.out.is_some()) {
             return Poll::Ready(());
         }
@@ -244,14 +244,14 @@ impl Place {
 struct Waiting<'a>(&'a OrderedWriter);
 
 impl<'a> Waiting<'a> {
-    fn at(turnstile: &'a OrderedWriter) -> Self {
-        let mut turn = lock(&turnstile.0);
+    fn at(ordered: &'a OrderedWriter) -> Self {
+        let mut turn = lock(&ordered.0);
         turn.waiting += 1;
-        if let Some(bell) = &turn.bell {
-            bell.ring();
+        if let Some(waker) = &turn.run_waker {
+            waker.notify();
         }
         drop(turn);
-        Self(turnstile)
+        Self(ordered)
     }
 }
 

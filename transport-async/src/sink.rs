@@ -178,21 +178,21 @@ impl Sink {
             Kind::Memory(memory) => To::Memory { memory: Arc::clone(memory), at },
             Kind::File(file) => To::File(Pages::new(Some(Arc::clone(file)), None, at)),
             Kind::Path(output) => To::File(Pages::new(None, Some(Arc::clone(output)), at)),
-            Kind::Ordered(turnstile) => To::Ordered(turnstile.place(at)),
+            Kind::Ordered(ordered) => To::Ordered(ordered.place(at)),
         })
     }
 
-    /// Rings this bell when an exchange must wait for its turn.
-    pub(crate) fn attach(&self, bell: &Arc<RunWaker>) {
-        if let Kind::Ordered(turnstile) = &self.kind {
-            turnstile.attach(bell);
+    /// Notifies this waker when an exchange must wait for its turn.
+    pub(crate) fn attach(&self, waker: &Arc<RunWaker>) {
+        if let Kind::Ordered(ordered) = &self.kind {
+            ordered.attach(waker);
         }
     }
 
     /// Returns how many exchanges have all their bytes and wait for their turn.
     pub(crate) fn waiting(&self) -> usize {
         match &self.kind {
-            Kind::Ordered(turnstile) => turnstile.waiting(),
+            Kind::Ordered(ordered) => ordered.waiting(),
             _ => 0,
         }
     }
@@ -200,15 +200,15 @@ impl Sink {
     /// Lets exchanges that wait for their turn end, and keeps their bytes: the next range can't
     /// start before one of them has ended.
     pub(crate) fn settle(&self) {
-        if let Kind::Ordered(turnstile) = &self.kind {
-            turnstile.settle();
+        if let Kind::Ordered(ordered) = &self.kind {
+            ordered.settle();
         }
     }
 
     /// Flushes the writer after a run that succeeded.
     pub(crate) async fn flush(&self) -> Result<(), ExchangeError> {
         match &self.kind {
-            Kind::Ordered(turnstile) => turnstile.flush().await,
+            Kind::Ordered(ordered) => ordered.flush().await,
             _ => Ok(()),
         }
     }

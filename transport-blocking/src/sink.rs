@@ -281,7 +281,7 @@ impl Outlet<'_, '_> {
         self.writer.is_some()
     }
 
-    /// Waits until bytes at this position can be written. Rings `waker` when the wait starts;
+    /// Waits until bytes at this position can be written. Wakes `waker` when the wait starts;
     /// without a waker there is no other exchange to wait for.
     pub(crate) fn open(
         &mut self,

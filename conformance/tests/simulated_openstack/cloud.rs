@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apus_conformance::server::{Admission, Gate, OpenStackModel, Reply, Request};
+use apus_conformance::server::{Admission, HeadOutcome, OpenStackModel, Reply, Request};
 use apus_conformance::sim::{Sim, Simulated};
 use apus_core::Error;
 use apus_core::error::Leftover;
@@ -36,8 +36,8 @@ impl Simulated for Revoking {
             self.model.revoke_all();
         }
         match self.model.head(head) {
-            Gate::Answered(reply) => Err(Box::new(reply)),
-            Gate::Open(admission) => Ok(admission),
+            HeadOutcome::Answered(reply) => Err(Box::new(reply)),
+            HeadOutcome::Admitted(admission) => Ok(admission),
         }
     }
 

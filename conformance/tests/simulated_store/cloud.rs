@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use apus_conformance::server::{
-    Admission, Gate, OpenStackModel, OpenStackOperation as Operation, Plan, Reply, Request,
+    Admission, HeadOutcome, OpenStackModel, OpenStackOperation as Operation, Plan, Reply, Request,
 };
 use apus_conformance::sim::{Sim, Simulated};
 use apus_core::keystone::{Catalogue, CatalogueService, Endpoint, Interface};
@@ -94,8 +94,8 @@ impl Simulated for Watched {
             self.asked.push((head.method.clone(), head.target.clone(), token));
         }
         match self.cloud.head(head) {
-            Gate::Answered(reply) => Err(Box::new(reply)),
-            Gate::Open(admission) => Ok(admission),
+            HeadOutcome::Answered(reply) => Err(Box::new(reply)),
+            HeadOutcome::Admitted(admission) => Ok(admission),
         }
     }
 

@@ -28,8 +28,8 @@ mod wire;
 pub use self::faulty::FaultyS3;
 pub use self::message::{BodyReading, Cut, Ending, Framing, Pace, Reply, Request};
 pub use self::openstack::{
-    Account, Admission, ApplicationCredential, Container, EmbeddedOpenStack, Gate, Lag, Limits,
-    Login, OpenStackModel, OpenStackOperation, Segment, SwiftObject, Token, Trust, User,
+    Account, Admission, ApplicationCredential, Container, EmbeddedOpenStack, HeadOutcome, Lag,
+    Limits, Login, OpenStackModel, OpenStackOperation, Segment, SwiftObject, Token, Trust, User,
 };
 pub use self::plan::{Fault, Operation, Plan};
 pub use self::s3_model::{

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::server::{Admission, Gate, OpenStackModel, Reply, Request, S3Model};
+use crate::server::{Admission, HeadOutcome, OpenStackModel, Reply, Request, S3Model};
 
 /// A server for [`Sim`](super::Sim): a model without sockets and without a clock.
 pub trait Simulated {
@@ -48,8 +48,8 @@ impl Simulated for OpenStackModel {
 
     fn head(&mut self, head: &Request) -> Result<Admission, Box<Reply>> {
         match Self::head(self, head) {
-            Gate::Answered(reply) => Err(Box::new(reply)),
-            Gate::Open(admission) => Ok(admission),
+            HeadOutcome::Answered(reply) => Err(Box::new(reply)),
+            HeadOutcome::Admitted(admission) => Ok(admission),
         }
     }
 

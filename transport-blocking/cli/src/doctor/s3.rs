@@ -26,22 +26,23 @@ use crate::open::{Bucket, Open};
 use crate::uploads::{Rule, rule};
 
 pub(super) fn examine(open: &Open, store: &S3Store, report: &mut Report) -> Result<(), Failure> {
-    let ward = Ward { open, store, bucket: open.bucket(store)?, trial: Trial::new(apus_seed()) };
+    let check =
+        BucketCheck { open, store, bucket: open.bucket(store)?, trial: Trial::new(apus_seed()) };
     let mut made = false;
-    ward.examine(report, &mut made)?;
-    ward.clean(report, made);
+    check.examine(report, &mut made)?;
+    check.clean(report, made);
     Ok(())
 }
 
 /// A bucket that is being checked.
-struct Ward<'a> {
+struct BucketCheck<'a> {
     open: &'a Open,
     store: &'a S3Store,
     bucket: Bucket,
     trial: Trial,
 }
 
-impl Ward<'_> {
+impl BucketCheck<'_> {
     fn examine(&self, report: &mut Report, made: &mut bool) -> Result<(), Failure> {
         let draft = Raw::new(http::Method::GET).draft(self.store.service())?;
         let transport = self.open.transport(self.store.id())?;
@@ -93,7 +94,7 @@ impl Ward<'_> {
     /// not.
     fn authenticate(&self, report: &mut Report, made: &mut bool) -> Option<Vec<Addressing>> {
         let name = &self.bucket.name;
-        let mut ways = Vec::new();
+        let mut addressings = Vec::new();
         let mut first = None;
         let both = [(Addressing::Path, "by path"), (Addressing::Virtual, "by host")];
         for (addressing, what) in both {
@@ -110,12 +111,12 @@ impl Ward<'_> {
             });
             match &result {
                 Ok(region) => {
-                    if ways.is_empty() {
+                    if addressings.is_empty() {
                         report.tell("authentication", name, Answer::Yes, "");
                     }
                     let region = region.as_deref().map(|region| format!("region {region}"));
                     report.tell("addressing", what, Answer::Yes, region.unwrap_or_default());
-                    ways.push(addressing);
+                    addressings.push(addressing);
                 }
                 Err(error) => {
                     report.tell("addressing", what, Answer::No, short(error));
@@ -124,12 +125,12 @@ impl Ward<'_> {
             }
         }
         match first {
-            Some(error) if ways.is_empty() => {
+            Some(error) if addressings.is_empty() => {
                 let what = if error.is_not_found() { "bucket" } else { "authentication" };
                 report.broken(what, name, &error);
                 None
             }
-            _ => Some(ways),
+            _ => Some(addressings),
         }
     }
 

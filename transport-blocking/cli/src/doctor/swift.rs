@@ -31,15 +31,16 @@ pub(super) fn examine(open: &Open, store: &SwiftStore, report: &mut Report) -> R
     }
     let account = open.service_account(store)?;
     let seed = account.client.seed();
-    let ward = Ward { open, store, account, trial: Trial::new(seed), own: own_container(seed) };
+    let check =
+        AccountCheck { open, store, account, trial: Trial::new(seed), own: own_container(seed) };
     let mut made = false;
-    ward.examine(report, &mut made)?;
-    ward.clean(report, made);
+    check.examine(report, &mut made)?;
+    check.clean(report, made);
     Ok(())
 }
 
 /// An account that is being checked.
-struct Ward<'a> {
+struct AccountCheck<'a> {
     open: &'a Open,
     store: &'a SwiftStore,
     account: Account,
@@ -48,7 +49,7 @@ struct Ward<'a> {
     own: String,
 }
 
-impl Ward<'_> {
+impl AccountCheck<'_> {
     fn examine(&self, report: &mut Report, made: &mut bool) -> Result<(), Failure> {
         let uri = self
             .store

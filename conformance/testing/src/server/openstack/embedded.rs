@@ -10,7 +10,7 @@ use super::super::scripted::{Script, Scripted};
 use super::super::tls::Identity;
 use super::people::OPERATOR;
 use super::tokens::REGION;
-use super::{Admission, Gate, OpenStackModel};
+use super::{Admission, HeadOutcome, OpenStackModel};
 
 /// A running Keystone and a running Swift; dropping it stops both. They use the wall clock.
 pub struct EmbeddedOpenStack {
@@ -125,10 +125,10 @@ struct Adapter {
 
 impl Script for Adapter {
     fn head(&mut self, head: &Request) -> Option<Reply> {
-        let gate = at_present(&self.model).head(head);
-        match gate {
-            Gate::Answered(reply) => Some(reply),
-            Gate::Open(admission) => {
+        let outcome = at_present(&self.model).head(head);
+        match outcome {
+            HeadOutcome::Answered(reply) => Some(reply),
+            HeadOutcome::Admitted(admission) => {
                 self.admitted.insert((head.connection, head.sequence), admission);
                 None
             }

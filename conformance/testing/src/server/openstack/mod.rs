@@ -129,11 +129,11 @@ pub enum Lag {
 
 /// What to do with a request whose head has arrived.
 #[derive(Debug)]
-pub enum Gate {
+pub enum HeadOutcome {
     /// Send this response now; its [`BodyReading`] states what is done with the body.
     Answered(Reply),
     /// Read its body.
-    Open(Admission),
+    Admitted(Admission),
 }
 
 /// An admitted request.
@@ -282,20 +282,20 @@ impl OpenStackModel {
     /// Handles a request with its body.
     pub fn handle(&mut self, request: &Request) -> Reply {
         match self.head(request) {
-            Gate::Answered(reply) => reply,
-            Gate::Open(admission) => self.body(admission, request),
+            HeadOutcome::Answered(reply) => reply,
+            HeadOutcome::Admitted(admission) => self.body(admission, request),
         }
     }
 
     /// Handles the head of a request whose body has not been read.
-    pub fn head(&mut self, head: &Request) -> Gate {
+    pub fn head(&mut self, head: &Request) -> HeadOutcome {
         let call = self.parse(head);
         self.requests += 1;
         let nth = self.counts.entry(call.operation).or_default();
         *nth += 1;
         let fault = self.plan.fault(call.operation, *nth, self.requests).cloned();
         if let Some(Fault::RefuseEarly(status, _)) = fault {
-            return Gate::Answered(self.early(self.refusal(status, &call), head));
+            return HeadOutcome::Answered(self.early(self.refusal(status, &call), head));
         }
         let caller = match &call.place {
             Place::Storage(_) => self.identify(&call),
@@ -303,13 +303,13 @@ impl OpenStackModel {
         };
         let admitted = caller.and_then(|caller| self.admit(&call, &caller).map(|_| caller));
         match admitted {
-            Ok(caller) => Gate::Open(Admission { caller, fault }),
+            Ok(caller) => HeadOutcome::Admitted(Admission { caller, fault }),
             Err(refusal) => match &fault {
                 // A fault of the connection does not depend on the response.
                 Some(Fault::Lost(_) | Fault::Instead(_) | Fault::AnswerLost(_)) => {
-                    Gate::Open(Admission { caller: Caller::Nobody, fault })
+                    HeadOutcome::Admitted(Admission { caller: Caller::Nobody, fault })
                 }
-                _ => Gate::Answered(self.early(refusal.into_reply(), head)),
+                _ => HeadOutcome::Answered(self.early(refusal.into_reply(), head)),
             },
         }
     }

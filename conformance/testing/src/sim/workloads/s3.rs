@@ -125,17 +125,17 @@ pub(crate) fn renewed(life: Duration, skew: i64) -> Vec<Auth> {
         mandatory: Duration::from_secs(10),
         ..RenewalOptions::default()
     };
-    vec![Auth::new(Credentials::renewed_from(Vault { life, skew, given: 0 }, options))]
+    vec![Auth::new(Credentials::renewed_from(RotatedKeys { life, skew, given: 0 }, options))]
 }
 
 /// A source of keys, one generation after the other.
-struct Vault {
+struct RotatedKeys {
     life: Duration,
     skew: i64,
     given: u64,
 }
 
-impl KeySource for Vault {
+impl KeySource for RotatedKeys {
     fn renew(&mut self, now: Now, _: &std::task::Waker) -> Result<KeyStep, Error> {
         let ends = (now.unix + self.life).as_secs();
         let ends = Timestamp::from_unix(i64::try_from(ends).unwrap_or(i64::MAX) + self.skew);

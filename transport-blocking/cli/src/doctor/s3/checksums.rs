@@ -17,35 +17,35 @@ use http::header::HOST;
 use super::super::reach::short;
 use super::super::trial::bytes;
 use super::super::{Answer, Report};
-use super::Ward;
+use super::BucketCheck;
 use super::advice::Found;
 use super::objects::{Kept, name_of, told};
 
-pub(super) fn examine(ward: &Ward<'_>, report: &mut Report, found: &mut Found) {
+pub(super) fn examine(check: &BucketCheck<'_>, report: &mut Report, found: &mut Found) {
     if !found.stores {
         return;
     }
-    content_md5(ward, report, found);
+    content_md5(check, report, found);
     for placement in [Placement::Header, Placement::Trailer] {
         for algorithm in ALGORITHMS {
-            if ward.open.interrupt.came() {
+            if check.open.interrupt.came() {
                 return;
             }
-            try_one(ward, report, found, placement, algorithm);
+            try_one(check, report, found, placement, algorithm);
         }
     }
 }
 
 /// Whether a wrong `Content-MD5` is refused.
-fn content_md5(ward: &Ward<'_>, report: &mut Report, found: &mut Found) {
+fn content_md5(check: &BucketCheck<'_>, report: &mut Report, found: &mut Found) {
     let body = bytes(3_000);
     let put = |name: &str, of: &[u8]| -> Result<(), Error> {
         let value = Algorithm::Md5.digest(of)?.base64();
         let mut put =
-            Raw::new(http::Method::PUT).bucket(&ward.bucket.name).key(ward.trial.name(name));
+            Raw::new(http::Method::PUT).bucket(&check.bucket.name).key(check.trial.name(name));
         put.headers.insert("content-md5", HeaderValue::from_str(&value).map_err(odd)?);
         put.body = Body::Bytes(body.clone().into());
-        ward.call(&impatient(ward, found)?, put).map(drop)
+        check.call(&impatient(check, found)?, put).map(drop)
     };
     match (put("md5", &body), put("md5 wrong", b"other bytes")) {
         (Err(error), _) => report.tell("checksums", "MD5 (Content-MD5)", Answer::No, short(&error)),
@@ -62,7 +62,7 @@ fn content_md5(ward: &Ward<'_>, report: &mut Report, found: &mut Found) {
 }
 
 fn try_one(
-    ward: &Ward<'_>,
+    check: &BucketCheck<'_>,
     report: &mut Report,
     found: &mut Found,
     placement: Placement,
@@ -70,21 +70,21 @@ fn try_one(
 ) {
     let place = name_of(placement);
     let what = format!("{algorithm} in a {place}");
-    let client = ward.variant(|config| {
+    let client = check.variant(|config| {
         found.address(config);
         config.checksum.enable_data_integrity_protection = true;
         config.checksum.request = RequestChecksumCalculation::WhenSupported;
         config.checksum.algorithm = algorithm;
         config.checksum.placement = placement;
     });
-    let key = ward.trial.name(&what);
+    let key = check.trial.name(&what);
     let body = bytes(3_000);
     let stored = client.and_then(|client| {
         let checksum = ChecksumOptions::algorithm(algorithm);
-        let put = PutObject { checksum, ..PutObject::new(&ward.bucket.name, &*key, body.clone()) };
-        ward.call(&client, put)?;
-        let kept = ward.kept(&key, &body)?;
-        Ok((kept, is_told(ward, &client, &key, algorithm)))
+        let put = PutObject { checksum, ..PutObject::new(&check.bucket.name, &*key, body.clone()) };
+        check.call(&client, put)?;
+        let kept = check.kept(&key, &body)?;
+        Ok((kept, is_told(check, &client, &key, algorithm)))
     });
     let (kept, is_told) = match stored {
         Ok((kept, is_told)) => (kept, is_told),
@@ -97,13 +97,13 @@ fn try_one(
         }
         return report.tell("checksums", what, answer, detail);
     }
-    let wrong = match (placement, keys(ward)) {
-        (Placement::Trailer, Ok(keys)) => wrong_trailer(ward, found, algorithm, &keys),
+    let wrong = match (placement, keys(check)) {
+        (Placement::Trailer, Ok(keys)) => wrong_trailer(check, found, algorithm, &keys),
         (Placement::Trailer, Err(why)) => {
             let detail = format!("accepted; a wrong checksum was not tried: {why}");
             return report.tell("checksums", what, Answer::Untried, detail);
         }
-        _ => wrong_header(ward, found, algorithm),
+        _ => wrong_header(check, found, algorithm),
     };
     let kept = if is_told { ", kept" } else { "" };
     match wrong {
@@ -122,28 +122,33 @@ fn try_one(
 }
 
 /// Whether the server returns the checksum on request.
-fn is_told(ward: &Ward<'_>, client: &Client<Service>, key: &str, algorithm: Algorithm) -> bool {
-    let head = HeadObject { checksum_mode: true, ..HeadObject::new(&ward.bucket.name, key) };
-    let head = ward.call(client, head);
+fn is_told(
+    check: &BucketCheck<'_>,
+    client: &Client<Service>,
+    key: &str,
+    algorithm: Algorithm,
+) -> bool {
+    let head = HeadObject { checksum_mode: true, ..HeadObject::new(&check.bucket.name, key) };
+    let head = check.call(client, head);
     head.is_ok_and(|head| head.checksums.iter().any(|have| have.algorithm() == algorithm))
 }
 
 /// Sends a header with the checksum of other bytes.
-fn wrong_header(ward: &Ward<'_>, found: &Found, algorithm: Algorithm) -> Result<(), Error> {
+fn wrong_header(check: &BucketCheck<'_>, found: &Found, algorithm: Algorithm) -> Result<(), Error> {
     let value = wrong(algorithm)?;
-    let key = ward.trial.name(&format!("{algorithm} wrong in a header"));
-    let mut put = Raw::new(http::Method::PUT).bucket(&ward.bucket.name).key(key);
+    let key = check.trial.name(&format!("{algorithm} wrong in a header"));
+    let mut put = Raw::new(http::Method::PUT).bucket(&check.bucket.name).key(key);
     put.body = Body::Bytes(bytes(3_000).into());
     put.need = Need::None;
     put.headers.insert(algorithm.header(), HeaderValue::from_str(&value.base64()).map_err(odd)?);
     let name = HeaderValue::from_str(&algorithm.to_string()).map_err(odd)?;
     put.headers.insert("x-amz-sdk-checksum-algorithm", name);
-    ward.call(&impatient(ward, found)?, put).map(drop)
+    check.call(&impatient(check, found)?, put).map(drop)
 }
 
 /// Returns the keys to sign a request with that no client can send; or why there are none here.
-fn keys(ward: &Ward<'_>) -> Result<Keys, String> {
-    let options = ward.store.options();
+fn keys(check: &BucketCheck<'_>) -> Result<Keys, String> {
+    let options = check.store.options();
     if let Some(keys) = options.keys() {
         return Ok(keys);
     }
@@ -159,14 +164,14 @@ fn keys(ward: &Ward<'_>) -> Result<Keys, String> {
 /// Sends a framed body followed by the checksum of other bytes. No client can send this request, so
 /// it is written here.
 fn wrong_trailer(
-    ward: &Ward<'_>,
+    check: &BucketCheck<'_>,
     found: &Found,
     algorithm: Algorithm,
     keys: &Keys,
 ) -> Result<(), Error> {
-    let key = ward.trial.name(&format!("{algorithm} wrong in a trailer"));
-    let client = impatient(ward, found)?;
-    let plain = PutObject::new(&ward.bucket.name, &*key, Bytes::new()).draft(client.service())?;
+    let key = check.trial.name(&format!("{algorithm} wrong in a trailer"));
+    let client = impatient(check, found)?;
+    let plain = PutObject::new(&check.bucket.name, &*key, Bytes::new()).draft(client.service())?;
     let Sealing::SigV4 { region, service } = &plain.sealing else {
         return Err(Error::invalid_input("the request is not signed"));
     };
@@ -206,8 +211,8 @@ fn wrong(algorithm: Algorithm) -> Result<Value, Error> {
 }
 
 /// Returns a client that does not retry.
-fn impatient(ward: &Ward<'_>, found: &Found) -> Result<Client<Service>, Error> {
-    ward.variant(|config| {
+fn impatient(check: &BucketCheck<'_>, found: &Found) -> Result<Client<Service>, Error> {
+    check.variant(|config| {
         found.address(config);
         config.retry_policy.attempts = 1;
     })

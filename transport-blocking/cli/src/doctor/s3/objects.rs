@@ -1,4 +1,4 @@
-//! Checks objects: stored and fetched in all ways.
+//! Checks objects: stored and fetched in each of the ways that a client has.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,15 +19,15 @@ use apus_core::s3::{
 use super::super::reach::short;
 use super::super::trial::bytes;
 use super::super::{Answer, Report};
-use super::Ward;
+use super::BucketCheck;
 use super::advice::Found;
 
-pub(super) fn examine(ward: &Ward<'_>, report: &mut Report, found: &mut Found) {
-    let client = match ward.variant(|config| found.address(config)) {
+pub(super) fn examine(check: &BucketCheck<'_>, report: &mut Report, found: &mut Found) {
+    let client = match check.variant(|config| found.address(config)) {
         Ok(client) => client,
         Err(error) => return report.broken("objects", "client", &error),
     };
-    let trial = Objects { ward, client };
+    let trial = Objects { check, client };
     if let Err(error) = trial.plain(report) {
         found.stores = false;
         return report.broken("objects", "put, get", &error);
@@ -41,21 +41,21 @@ pub(super) fn examine(ward: &Ward<'_>, report: &mut Report, found: &mut Found) {
 }
 
 struct Objects<'a> {
-    ward: &'a Ward<'a>,
+    check: &'a BucketCheck<'a>,
     client: Client<Service>,
 }
 
 impl Objects<'_> {
     fn bucket(&self) -> &str {
-        &self.ward.bucket.name
+        &self.check.bucket.name
     }
 
     fn plain(&self, report: &mut Report) -> Result<(), Error> {
-        let key = self.ward.trial.name("plain ü+%2F@?#.bin");
+        let key = self.check.trial.name("plain ü+%2F@?#.bin");
         let body = bytes(70_000);
         let put = PutObject::new(self.bucket(), &*key, body.clone());
-        let stored = self.ward.call(&self.client, put)?;
-        let got = self.ward.call(&self.client, GetObject::new(self.bucket(), &*key))?;
+        let stored = self.check.call(&self.client, put)?;
+        let got = self.check.call(&self.client, GetObject::new(self.bucket(), &*key))?;
         if got.body != body {
             return Err(Error::integrity("the returned bytes differ from the stored ones"));
         }
@@ -66,7 +66,7 @@ impl Objects<'_> {
         report.tell("objects", "ETag is MD5", answer, "");
         let range = Some(ByteRange::Span(10..20));
         let get = GetObject { range, ..GetObject::new(self.bucket(), &*key) };
-        let part = self.ward.call(&self.client, get);
+        let part = self.check.call(&self.client, get);
         let is_part = part.as_ref().is_ok_and(|part| Some(&*part.body) == body.get(10..20));
         match &part {
             Ok(_) if is_part => report.tell("objects", "range", Answer::Yes, ""),
@@ -84,12 +84,12 @@ impl Objects<'_> {
             (PayloadSigning::Chunked, "payload in signed chunks"),
         ] {
             let result = self
-                .ward
+                .check
                 .variant(|config| {
                     found.address(config);
                     config.payload = payload;
                 })
-                .and_then(|client| self.ward.stored_as_sent(&client, what));
+                .and_then(|client| self.check.stored_as_sent(&client, what));
             let (answer, detail) = told(&result);
             report.tell("aws-chunked", what, answer, detail);
             if payload == PayloadSigning::Chunked {
@@ -99,10 +99,10 @@ impl Objects<'_> {
     }
 
     fn lists(&self, report: &mut Report, found: &mut Found) {
-        let prefix = Some(self.ward.trial.prefix().to_owned());
+        let prefix = Some(self.check.trial.prefix().to_owned());
         let list = ListObjectsV2 { prefix, ..ListObjectsV2::new(self.bucket()) };
-        let page = self.ward.call(&self.client, list);
-        let expect = self.ward.trial.name("plain ü+%2F@?#.bin");
+        let page = self.check.call(&self.client, list);
+        let expect = self.check.trial.name("plain ü+%2F@?#.bin");
         match &page {
             Ok(page) if page.contents.iter().any(|object| object.key == expect) => {
                 found.lists = true;
@@ -116,14 +116,14 @@ impl Objects<'_> {
             ),
             Err(error) => report.tell("lists", "ListObjectsV2", Answer::No, short(error)),
         }
-        let keys = ["bulk 1", "bulk 2"].map(|name| self.ward.trial.name(name));
+        let keys = ["bulk 1", "bulk 2"].map(|name| self.check.trial.name(name));
         let stored = keys.iter().try_for_each(|key| {
             let put = PutObject::new(self.bucket(), &**key, "x");
-            self.ward.call(&self.client, put).map(drop)
+            self.check.call(&self.client, put).map(drop)
         });
         let result = stored.and_then(|()| {
             let objects = keys.iter().map(|key| ObjectIdentifier::new(&**key));
-            self.ward.call(&self.client, DeleteObjects::new(self.bucket(), objects))
+            self.check.call(&self.client, DeleteObjects::new(self.bucket(), objects))
         });
         match &result {
             Ok(done) if done.errors.is_empty() => {
@@ -139,16 +139,16 @@ impl Objects<'_> {
 
     fn conditional(&self, report: &mut Report, found: &mut Found) {
         const WHAT: &str = "put if absent (If-None-Match)";
-        let key = self.ward.trial.name("conditional");
+        let key = self.check.trial.name("conditional");
         let put = |body: &'static str| PutObject {
             conditions: Conditions::absent(),
             ..PutObject::new(self.bucket(), &*key, body)
         };
-        let first = self.ward.call(&self.client, put("first"));
+        let first = self.check.call(&self.client, put("first"));
         if let Err(error) = &first {
             return report.tell("conditions", WHAT, Answer::No, short(error));
         }
-        match self.ward.call(&self.client, put("second")) {
+        match self.check.call(&self.client, put("second")) {
             Err(error) if error.is_precondition_failed() || error.is_conflict() => {
                 found.conditional_put = true;
                 report.tell("conditions", WHAT, Answer::Yes, short(&error));
@@ -162,11 +162,11 @@ impl Objects<'_> {
     }
 
     fn multipart(&self, report: &mut Report, found: &mut Found) {
-        let key = self.ward.trial.name("multipart");
+        let key = self.check.trial.name("multipart");
         let body = bytes(PART + 1000);
         let result = self
             .in_parts(&key, body.clone())
-            .and_then(|()| self.ward.call(&self.client, GetObject::new(self.bucket(), &*key)));
+            .and_then(|()| self.check.call(&self.client, GetObject::new(self.bucket(), &*key)));
         match &result {
             Ok(got) if got.body == body => {
                 found.multipart = true;
@@ -179,7 +179,7 @@ impl Objects<'_> {
         }
         if found.multipart {
             let get = HeadObject { part_number: Some(1), ..HeadObject::new(self.bucket(), &*key) };
-            let head = self.ward.call(&self.client, get);
+            let head = self.check.call(&self.client, get);
             let heeded = head.as_ref().is_ok_and(|head| head.content_length == Some(PART as u64));
             let answer = if heeded { Answer::Yes } else { Answer::No };
             report.tell("multipart", "sizes of parts (partNumber)", answer, "");
@@ -200,28 +200,28 @@ impl Objects<'_> {
         let seed = self.client.seed();
         let upload = S3Upload::new(self.bucket(), key, source, options, service, seed)?;
         let run = self.client.run(upload).body(Source::bytes(body));
-        run.cancel_on(self.ward.open.interrupt.token()).send().map(drop)
+        run.cancel_on(self.check.open.interrupt.token()).send().map(drop)
     }
 
     /// Checks whether the last request of a multipart upload obeys the condition that a single put
     /// does. `Upload` would send a request for the object itself.
     fn absent_in_parts(&self, report: &mut Report, key: &str) {
         const WHAT: &str = "put in parts if absent";
-        let (ward, client, bucket) = (self.ward, &self.client, self.bucket());
-        let made = ward.call(client, CreateMultipartUpload::new(bucket, key));
+        let (check, client, bucket) = (self.check, &self.client, self.bucket());
+        let made = check.call(client, CreateMultipartUpload::new(bucket, key));
         let result = made.and_then(|made| {
             let id = &*made.upload_id;
-            let result = ward
+            let result = check
                 .call(client, UploadPart::new(bucket, key, id, 1, bytes(1_000)))
                 .and_then(|sent| {
                     let part =
                         CompletedPart { part_number: 1, etag: sent.etag, checksums: Vec::new() };
                     let mut complete = CompleteMultipartUpload::new(bucket, key, id, vec![part]);
                     complete.if_none_match = Conditions::absent().if_none_match;
-                    ward.call(client, complete)
+                    check.call(client, complete)
                 });
             if result.is_err() {
-                ward.call(client, AbortMultipartUpload::new(bucket, key, id))?;
+                check.call(client, AbortMultipartUpload::new(bucket, key, id))?;
             }
             result
         });
@@ -238,12 +238,12 @@ impl Objects<'_> {
     }
 
     fn abort(&self, report: &mut Report) {
-        let key = self.ward.trial.name("aborted");
-        let (ward, client, bucket) = (self.ward, &self.client, self.bucket());
+        let key = self.check.trial.name("aborted");
+        let (check, client, bucket) = (self.check, &self.client, self.bucket());
         let result =
-            ward.call(client, CreateMultipartUpload::new(bucket, &*key)).and_then(|made| {
-                ward.call(client, AbortMultipartUpload::new(bucket, &*key, &*made.upload_id))?;
-                match ward.call(client, ListParts::new(bucket, &*key, &*made.upload_id)) {
+            check.call(client, CreateMultipartUpload::new(bucket, &*key)).and_then(|made| {
+                check.call(client, AbortMultipartUpload::new(bucket, &*key, &*made.upload_id))?;
+                match check.call(client, ListParts::new(bucket, &*key, &*made.upload_id)) {
                     Err(error) if error.status().is_some() => Ok(()),
                     Err(error) => Err(error),
                     Ok(_) => {
@@ -257,10 +257,10 @@ impl Objects<'_> {
     /// Fetches an object by a presigned URL.
     fn presigned(&self, report: &mut Report) {
         const WHAT: &str = "presigned GET";
-        let Some(keys) = self.ward.store.options().keys() else {
+        let Some(keys) = self.check.store.options().keys() else {
             return report.tell("URLs", WHAT, Answer::Untried, "the options have no keys");
         };
-        let key = self.ward.trial.name("conditional");
+        let key = self.check.trial.name("conditional");
         let status = GetObject::new(self.bucket(), &*key)
             .draft(self.client.service())
             .and_then(|draft| {
@@ -297,7 +297,7 @@ pub(super) enum Kept {
     Framed,
 }
 
-impl Ward<'_> {
+impl BucketCheck<'_> {
     /// Stores an object with this client, and fetches it with the plain one.
     pub(super) fn stored_as_sent(
         &self,

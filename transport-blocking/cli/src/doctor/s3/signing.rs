@@ -10,12 +10,12 @@ use http::uri::Scheme;
 use super::super::reach::short;
 use super::super::trial::bytes;
 use super::super::{Answer, Report};
-use super::Ward;
+use super::BucketCheck;
 
-pub(super) fn examine(ward: &Ward<'_>, report: &mut Report) {
+pub(super) fn examine(check: &BucketCheck<'_>, report: &mut Report) {
     const WHAT: &str = "bodies are signed";
-    let service = ward.store.service();
-    let endpoint = service.endpoint(Some(&ward.bucket.name));
+    let service = check.store.service();
+    let endpoint = service.endpoint(Some(&check.bucket.name));
     let cost = endpoint.and_then(|endpoint| Ok((endpoint, cost_of_a_gibibyte()?)));
     let (endpoint, cost) = match cost {
         Ok(found) => found,
