@@ -7,6 +7,8 @@ use object_store_014 as object_store;
 mod servers;
 #[path = "common/suite.rs"]
 mod suite;
+#[path = "common/suite_014.rs"]
+mod suite_014;
 
 use std::time::Duration;
 
@@ -31,8 +33,8 @@ async fn the_s3_model_passes_every_test_that_the_reference_passes() {
         client.call(CreateBucket::new(&bucket)).await.unwrap();
         reference(&server.endpoint(), &bucket)
     };
-    let ours = suite::run(ours, true).await;
-    let theirs = suite::run(theirs, true).await;
+    let ours = suite_014::run(ours, true).await;
+    let theirs = suite_014::run(theirs, true).await;
     suite::print("S3 model", &[("apus", &ours), ("object_store", &theirs)]);
     assert_eq!(suite::failed(&ours), [""; 0]);
 }
@@ -48,7 +50,7 @@ async fn the_swift_model_passes_every_test_with_tokens_of_two_seconds() {
         client.call(PutContainer::new(&container)).await.unwrap();
         SwiftStore::new(client.clone(), container)
     };
-    let ours = suite::run(ours, false).await;
+    let ours = suite_014::run(ours, false).await;
     suite::print("Swift model", &[("apus", &ours)]);
     assert_eq!(suite::failed(&ours), [""; 0]);
 }

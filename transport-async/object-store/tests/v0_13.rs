@@ -1,16 +1,50 @@
-//! The same stores behind the trait of object_store 0.13.
+//! The same stores behind the trait of object_store 0.13, with its own tests.
 #![cfg(feature = "v0_13")]
 
 use object_store_013 as object_store;
 
 #[path = "common/servers.rs"]
 mod servers;
+#[path = "common/suite.rs"]
+mod suite;
 
+use std::time::Duration;
+
+use apus_async::s3::CreateBucket;
+use apus_async::swift::PutContainer;
 use apus_object_store::v0_13::{S3Store, SwiftStore};
 use apus_testing::server::{EmbeddedOpenStack, FaultyS3, OpenStackModel, S3Model};
 use futures_util::TryStreamExt;
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_s3_model_passes_every_test() {
+    let server = FaultyS3::start(S3Model::new()).unwrap();
+    let client = servers::s3(&server);
+    let store = async |name: &str| {
+        client.call(CreateBucket::new(name)).await.unwrap();
+        S3Store::new(client.clone(), name)
+    };
+    let outcomes = suite::run(store, true).await;
+    suite::print("S3 model, 0.13", &[("apus", &outcomes)]);
+    assert_eq!(suite::failed(&outcomes), [""; 0]);
+}
+
+/// Swift has no conditional update: `put_opts` has to say so. Tokens expire after two seconds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_swift_model_passes_every_test_with_tokens_of_two_seconds() {
+    let model = OpenStackModel::new().with_token_life(Duration::from_secs(2));
+    let server = EmbeddedOpenStack::start(model).unwrap();
+    let client = servers::swift(&server);
+    let store = async |name: &str| {
+        client.call(PutContainer::new(name)).await.unwrap();
+        SwiftStore::new(client.clone(), name)
+    };
+    let outcomes = suite::run(store, false).await;
+    suite::print("Swift model, 0.13", &[("apus", &outcomes)]);
+    assert_eq!(suite::failed(&outcomes), [""; 0]);
+}
 
 #[tokio::test]
 async fn both_stores_write_and_read() {
