@@ -73,8 +73,7 @@ pub(super) fn s3(attributes: &Attributes, tags: &TagSet) -> Result<s3::Propertie
     })
 }
 
-pub(super) fn of_s3(head: &s3::ObjectHead) -> Attributes {
-    let head = head.clone();
+pub(super) fn of_s3(head: s3::ObjectHead) -> Attributes {
     let common = Common {
         cache_control: head.cache_control,
         content_disposition: head.content_disposition,

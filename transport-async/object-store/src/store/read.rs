@@ -10,7 +10,7 @@ use super::errors::{error, generic};
 use super::get_result;
 use super::object_store::path::Path;
 use super::object_store::{
-    Attributes, Error, GetOptions, GetRange, GetResult, GetResultPayload, ObjectMeta, Result,
+    Attributes, GetOptions, GetRange, GetResult, GetResultPayload, ObjectMeta, Result,
 };
 
 /// A range of at most this many bytes is collected in memory by one request in the caller's task.
@@ -94,33 +94,61 @@ pub(super) fn byte_range(
     }))
 }
 
-/// Whether no bytes are read: a HEAD is sent.
-pub(super) fn is_look(options: &GetOptions) -> bool {
-    options.head || options.range == Some(GetRange::Suffix(0))
+/// The bytes of a read, as they are received.
+pub(super) enum Received<T> {
+    /// All of them.
+    Collected(Bytes),
+    /// They arrive while they are read, and are asked for again where they are cut.
+    Stream(Reader<T>),
 }
 
-/// Returns the result of a read that was refused. Of an object without bytes, the last bytes are
-/// none, to which HTTP responds with 416 (RFC 9110, section 14.1.2).
-pub(super) async fn empty(
-    range: Option<&GetRange>,
-    refused: Error,
-    look: impl AsyncFnOnce() -> Result<GetResult>,
+/// Performs a read. `look` sends a HEAD; `read` requests the bytes, and collects them if it is given
+/// their number.
+pub(super) async fn get<T: Send + 'static>(
+    store: &'static str,
+    location: &Path,
+    options: &GetOptions,
+    look: impl AsyncFnOnce() -> Result<Head, apus_async::Error>,
+    read: impl AsyncFnOnce(Option<usize>) -> Result<(Head, Received<T>), apus_async::Error>,
 ) -> Result<GetResult> {
-    let ours = std::error::Error::source(&refused);
-    let ours = ours.and_then(|source| source.downcast_ref::<apus_async::Error>());
-    let status = ours.and_then(apus_async::Error::status);
+    let failed = |failed| error(store, location.as_ref(), failed);
+    let range = options.range.as_ref();
+    let look = async || {
+        let found = look().await.map_err(failed)?;
+        found.result(store, location, range, |_| Ok(nothing()))
+    };
+    if is_look(options) {
+        return look().await;
+    }
+    let refused = match read(collected(range)).await {
+        Ok((found, Received::Collected(body))) => {
+            return found
+                .result(store, location, range, |range| ready(store, location, body, range));
+        }
+        Ok((found, Received::Stream(reader))) => {
+            return found.result(store, location, range, |_| Ok(stream(store, location, reader)));
+        }
+        Err(error) => error,
+    };
+    // Of an object without bytes, the last bytes are none, to which HTTP responds with 416 (RFC
+    // 9110, section 14.1.2).
     let is_suffix = matches!(range, Some(GetRange::Suffix(_)));
-    if !is_suffix || status != Some(StatusCode::RANGE_NOT_SATISFIABLE) {
-        return Err(refused);
+    if !is_suffix || refused.status() != Some(StatusCode::RANGE_NOT_SATISFIABLE) {
+        return Err(failed(refused));
     }
     match look().await {
         Ok(found) if found.meta.size == 0 => Ok(found),
-        _ => Err(refused),
+        _ => Err(failed(refused)),
     }
 }
 
+/// Whether no bytes are read: a HEAD is sent.
+fn is_look(options: &GetOptions) -> bool {
+    options.head || options.range == Some(GetRange::Suffix(0))
+}
+
 /// Returns the length of a range that is collected in memory.
-pub(super) fn collected(range: Option<&GetRange>) -> Option<usize> {
+fn collected(range: Option<&GetRange>) -> Option<usize> {
     let length = match range? {
         GetRange::Bounded(range) => range.end.saturating_sub(range.start),
         GetRange::Suffix(length) => *length,
@@ -130,7 +158,7 @@ pub(super) fn collected(range: Option<&GetRange>) -> Option<usize> {
 }
 
 /// Returns the bytes of a range that was collected.
-pub(super) fn ready(
+fn ready(
     store: &'static str,
     location: &Path,
     body: Bytes,
@@ -145,7 +173,7 @@ pub(super) fn ready(
 }
 
 /// Returns the bytes of a download that runs.
-pub(super) fn stream<T: Send + 'static>(
+fn stream<T: Send + 'static>(
     store: &'static str,
     location: &Path,
     reader: Reader<T>,
@@ -155,6 +183,6 @@ pub(super) fn stream<T: Send + 'static>(
 }
 
 /// Returns a stream without bytes, for a HEAD.
-pub(super) fn nothing() -> BoxStream<'static, Result<Bytes>> {
+fn nothing() -> BoxStream<'static, Result<Bytes>> {
     futures_util::stream::empty().boxed()
 }

@@ -19,7 +19,7 @@ use super::object_store::{
     ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
     Result,
 };
-use super::read::{self, Head};
+use super::read::{self, Head, Received};
 use super::{attributes, list, list_result, put_result, write};
 use crate::keys::{Keys, is_marker};
 
@@ -178,12 +178,12 @@ pub(super) fn object_meta(keys: &Keys, object: s3::Object) -> Result<Option<Obje
     }))
 }
 
-fn head(head: &s3::ObjectHead) -> Head {
+fn head(mut head: s3::ObjectHead) -> Head {
     Head {
         size: head.size,
         last_modified: head.last_modified,
-        etag: head.etag.clone(),
-        version: head.version_id.clone(),
+        etag: head.etag.take(),
+        version: head.version_id.take(),
         attributes: attributes::of_s3(head),
     }
 }
@@ -229,43 +229,28 @@ impl ObjectStore for S3Store {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        let failed = |error| errors::error(S3, location.as_ref(), error);
-        let range = options.range.as_ref();
         let mut get = GetObject::new(&*self.bucket, self.key(location));
-        get.range = read::byte_range(S3, range)?;
+        get.range = read::byte_range(S3, options.range.as_ref())?;
         get.conditions = read::conditions(&options);
         get.version_id.clone_from(&options.version);
-        let look = HeadObject {
-            conditions: get.conditions.clone(),
-            version_id: get.version_id.clone(),
-            ..HeadObject::new(&*self.bucket, &*get.key)
-        };
         let look = async || {
-            let found = self.client.call(look.clone()).await.map_err(failed)?;
-            head(&found).result(S3, location, range, |_| Ok(read::nothing()))
+            let look = HeadObject {
+                conditions: read::conditions(&options),
+                version_id: options.version.clone(),
+                ..HeadObject::new(&*self.bucket, self.key(location))
+            };
+            self.client.call(look).await.map(head)
         };
-        if read::is_look(&options) {
-            return look().await;
-        }
-        let refused = if let Some(length) = read::collected(range) {
-            get.collect_limit = Some(length);
-            match self.client.call(get).await {
-                Ok(got) => {
-                    let ready = |range: &_| read::ready(S3, location, got.body, range);
-                    return head(&got.head).result(S3, location, range, ready);
-                }
-                Err(error) => error,
+        let read = async |collected| {
+            get.collect_limit = collected;
+            if collected.is_some() {
+                let got = self.client.call(get).await?;
+                return Ok((head(got.head), Received::Collected(got.body)));
             }
-        } else {
-            match self.client.run(Download::from(get)).open().await {
-                Ok((found, reader)) => {
-                    let stream = |_: &_| Ok(read::stream(S3, location, reader));
-                    return head(&found).result(S3, location, range, stream);
-                }
-                Err(error) => error,
-            }
+            let (found, reader) = self.client.run(Download::from(get)).open().await?;
+            Ok((head(found), Received::Stream(reader)))
         };
-        read::empty(range, failed(refused), look).await
+        read::get(S3, location, &options, look, read).await
     }
 
     fn delete_stream(

@@ -18,7 +18,7 @@ use super::object_store::{
     ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
     RenameOptions, Result, TagSet,
 };
-use super::read::{self, Head};
+use super::read::{self, Head, Received};
 use super::{attributes, list, list_result, put_result, write};
 use crate::keys::{Keys, is_marker};
 
@@ -255,20 +255,20 @@ pub(super) fn object_meta(keys: &Keys, object: ListedObject) -> Result<Option<Ob
     }))
 }
 
-fn head(head: &swift::ObjectHead) -> Head {
+fn head(head: swift::ObjectHead) -> Head {
     let common = attributes::Common {
-        cache_control: head.cache_control.clone(),
-        content_disposition: head.content_disposition.clone(),
-        content_encoding: head.content_encoding.clone(),
-        content_language: head.content_language.clone(),
-        content_type: head.content_type.clone(),
+        cache_control: head.cache_control,
+        content_disposition: head.content_disposition,
+        content_encoding: head.content_encoding,
+        content_language: head.content_language,
+        content_type: head.content_type,
         storage_class: None,
-        metadata: head.metadata.iter().map(|(k, v)| (unescaped(k), v.clone())).collect(),
+        metadata: head.metadata.into_iter().map(|(k, v)| (unescaped(&k), v)).collect(),
     };
     Head {
         size: head.size,
         last_modified: head.last_modified,
-        etag: head.etag.clone(),
+        etag: head.etag,
         version: None,
         attributes: common.attributes(),
     }
@@ -302,44 +302,29 @@ impl ObjectStore for SwiftStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        let failed = |error| errors::error(SWIFT, location.as_ref(), error);
         if options.version.is_some() {
             return Err(not_supported("a version of an object of Swift"));
         }
-        let range = options.range.as_ref();
         let mut get = GetObject::new(&*self.container, self.key(location));
-        get.range = read::byte_range(SWIFT, range)?;
+        get.range = read::byte_range(SWIFT, options.range.as_ref())?;
         get.conditions = read::conditions(&options);
-        let look = HeadObject {
-            conditions: get.conditions.clone(),
-            ..HeadObject::new(&*self.container, &*get.object)
-        };
         let look = async || {
-            let found = self.client.call(look.clone()).await.map_err(failed)?;
-            head(&found).result(SWIFT, location, range, |_| Ok(read::nothing()))
+            let look = HeadObject {
+                conditions: read::conditions(&options),
+                ..HeadObject::new(&*self.container, self.key(location))
+            };
+            self.client.call(look).await.map(head)
         };
-        if read::is_look(&options) {
-            return look().await;
-        }
-        let refused = if let Some(length) = read::collected(range) {
-            get.collect_limit = Some(length);
-            match self.client.call(get).await {
-                Ok(got) => {
-                    let ready = |range: &_| read::ready(SWIFT, location, got.body, range);
-                    return head(&got.head).result(SWIFT, location, range, ready);
-                }
-                Err(error) => error,
+        let read = async |collected| {
+            get.collect_limit = collected;
+            if collected.is_some() {
+                let got = self.client.call(get).await?;
+                return Ok((head(got.head), Received::Collected(got.body)));
             }
-        } else {
-            match self.client.run(Download::from(get)).open().await {
-                Ok((found, reader)) => {
-                    let stream = |_: &_| Ok(read::stream(SWIFT, location, reader));
-                    return head(&found).result(SWIFT, location, range, stream);
-                }
-                Err(error) => error,
-            }
+            let (found, reader) = self.client.run(Download::from(get)).open().await?;
+            Ok((head(found), Received::Stream(reader)))
         };
-        read::empty(range, failed(refused), look).await
+        read::get(SWIFT, location, &options, look, read).await
     }
 
     fn delete_stream(
