@@ -113,3 +113,14 @@ async fn a_registry_opens_a_bucket_once_and_prefers_the_longest_registered_path(
     let (found, _) = registry.resolve(&url("s3+http://127.0.0.1:9/lake/a/b")).unwrap();
     assert!(Arc::ptr_eq(&found, &one));
 }
+
+/// Options are keys and passwords, and a URL that is registered may have one.
+#[test]
+fn no_debug_shows_what_a_registry_opens_with() {
+    let registry = Registry::new([("aws_secret_access_key", "S3CRET"), ("OS_PASSWORD", "S3CRET")]);
+    let memory: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    registry.register(url("https://user:S3CRET@example.com/a"), memory);
+    let shown = format!("{registry:?}");
+    assert!(!shown.contains("S3CRET"), "{shown}");
+    assert!(shown.contains("aws_secret_access_key") && shown.contains("example.com"), "{shown}");
+}

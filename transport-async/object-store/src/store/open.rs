@@ -1,6 +1,7 @@
 //! Stores by URLs.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use url::{Position, Url};
@@ -103,7 +104,9 @@ pub fn parse_url(url: &Url) -> Result<(Box<dyn ObjectStore>, Path)> {
 /// The stores of a program by their URLs: those that were registered, and those that were opened by
 /// [`parse_url_opts`] when they were first asked for. Stores of one server's URLs in one bucket
 /// are opened once.
-#[derive(Debug, Default)]
+///
+/// `Debug` shows the names of the options, and no credentials in URLs.
+#[derive(Default)]
 pub struct Registry {
     options: Vec<(String, String)>,
     stores: RwLock<BTreeMap<Place, Arc<dyn ObjectStore>>>,
@@ -166,6 +169,20 @@ impl Registry {
         // Another thread may have opened it meanwhile.
         let store = stores.entry((server, segments)).or_insert_with(|| Arc::from(store));
         Ok((Arc::clone(store), rest(url, depth)?))
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options: Vec<_> = self.options.iter().map(|(name, _)| name).collect();
+        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        let places = stores.iter().map(|((server, path), store)| {
+            let (scheme, rest) = server.split_once("://").unwrap_or(("", server));
+            let host = rest.rsplit('@').next().unwrap_or_default();
+            (format!("{scheme}://{host}/{}", path.join("/")), store)
+        });
+        let places: Vec<_> = places.collect();
+        f.debug_struct("Registry").field("options", &options).field("stores", &places).finish()
     }
 }
 
