@@ -6,7 +6,7 @@ use object_store_014 as object_store;
 use std::sync::Arc;
 
 use apus_object_store::v0_14::{Registry, parse_url_opts};
-use apus_testing::server::{EmbeddedOpenStack, FaultyS3, OpenStackModel, S3Model};
+use apus_testing::server::{EmbeddedOpenStack, FaultyS3, OpenStackModel, Request, S3Model};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::registry::ObjectStoreRegistry;
@@ -123,4 +123,89 @@ fn no_debug_shows_what_a_registry_opens_with() {
     let shown = format!("{registry:?}");
     assert!(!shown.contains("S3CRET"), "{shown}");
     assert!(shown.contains("aws_secret_access_key") && shown.contains("example.com"), "{shown}");
+}
+
+/// As object_store's client does with options of these names.
+#[tokio::test]
+async fn options_name_where_the_keys_are() {
+    let server = FaultyS3::start(S3Model::new().with_bucket("lake")).unwrap();
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("object-store-credentials");
+    let keys = "[work]\naws_access_key_id = OTHERKEY\naws_secret_access_key = SECRET\n";
+    std::fs::write(&file, keys).unwrap();
+    let options = [
+        ("aws_shared_credentials_file", file.to_str().unwrap()),
+        ("aws_config_file", "/nonexistent"),
+        ("aws_profile", "work"),
+        ("aws_region", "us-east-1"),
+    ];
+    let place = url(&format!("s3+{}/lake/one", server.endpoint()));
+    let (store, path) = parse_url_opts(&place, options).unwrap();
+    // The model knows other keys than these: what matters is which ones are sent.
+    _ = store.put(&path, "x".into()).await;
+    let requests = server.server().requests();
+    let signed = &requests[0].headers;
+    let (_, by) =
+        signed.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization")).unwrap();
+    assert!(by.contains("Credential=OTHERKEY/"), "{by}");
+}
+
+#[tokio::test]
+async fn options_encrypt_what_is_written() {
+    let server = FaultyS3::start(S3Model::new().with_bucket("lake")).unwrap();
+    let place = url(&format!("s3+{}/lake/one", server.endpoint()));
+    let keys = [("aws_access_key_id", "KEY"), ("aws_secret_access_key", "SECRET")];
+    let options = || keys.into_iter().chain([("region", "us-east-1")]);
+    let encrypted = options().chain([
+        ("aws_server_side_encryption", "aws:kms"),
+        ("aws_sse_kms_key_id", "key-1"),
+        ("aws_sse_bucket_key_enabled", "true"),
+    ]);
+    let (store, path) = parse_url_opts(&place, encrypted).unwrap();
+    store.put(&path, "x".into()).await.unwrap();
+    let mut upload = store.put_multipart(&path).await.unwrap();
+    upload.put_part("x".into()).await.unwrap();
+    upload.complete().await.unwrap();
+    store.copy(&path, &Path::from("two")).await.unwrap();
+    let requests = server.server().requests();
+    let value = |request: &Request, name: &str| {
+        let mut headers = request.headers.iter();
+        headers.find(|(one, _)| one.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
+    };
+    // A part has the encryption of its upload.
+    let makes = |request: &&Request| match request.method.as_str() {
+        "PUT" => !request.target.contains("partNumber"),
+        method => method == "POST" && request.target.ends_with("?uploads"),
+    };
+    let writes: Vec<_> = requests.iter().filter(makes).collect();
+    assert_eq!(writes.len(), 3);
+    for write in writes {
+        let prefix = "x-amz-server-side-encryption";
+        let sent = ["", "-aws-kms-key-id", "-bucket-key-enabled"]
+            .map(|rest| value(write, &format!("{prefix}{rest}")).unwrap_or_default());
+        assert_eq!(sent, ["aws:kms", "key-1", "true"], "{} {}", write.method, write.target);
+    }
+    // What can't be done is no silent difference.
+    for refused in [
+        ("aws_sse_customer_key_base64", "a2V5"),
+        ("aws_server_side_encryption", "sse-c"),
+        ("aws_request_payer", "true"),
+        ("aws_s3_express", "true"),
+    ] {
+        let error = parse_url_opts(&place, options().chain([refused])).unwrap_err().to_string();
+        assert!(error.contains(refused.0), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn options_decide_whether_payloads_are_signed() {
+    let server = FaultyS3::start(S3Model::new().with_bucket("lake")).unwrap();
+    let place = url(&format!("s3+{}/lake/one", server.endpoint()));
+    let keys = [("aws_access_key_id", "KEY"), ("aws_secret_access_key", "SECRET")];
+    let more = [("region", "us-east-1"), ("unsigned_payload", "true")];
+    let (store, path) = parse_url_opts(&place, keys.into_iter().chain(more)).unwrap();
+    store.put(&path, "x".into()).await.unwrap();
+    let requests = server.server().requests();
+    let mut headers = requests[0].headers.iter();
+    let sent = headers.find(|(name, _)| name.eq_ignore_ascii_case("x-amz-content-sha256"));
+    assert_eq!(sent.unwrap().1, "UNSIGNED-PAYLOAD");
 }

@@ -12,7 +12,7 @@ use url::Url;
 /// What was opened.
 #[derive(Debug)]
 pub(crate) enum Opened {
-    S3(Client<apus_async::s3::Service>, Place),
+    S3(Client<apus_async::s3::Service>, apus_async::s3::Encryption, Place),
     #[cfg(feature = "swift")]
     Swift(Client<apus_async::swift::Service>, Place),
 }
@@ -39,7 +39,8 @@ pub(crate) fn open(url: &Url, options: &Options) -> Result<Opened, Error> {
     match url.scheme() {
         "s3" | "s3a" | "s3+https" | "s3+http" => {
             let (place, endpoint) = s3::place(url)?;
-            Ok(Opened::S3(s3::client(endpoint, options)?, place))
+            let (client, encryption) = s3::client(endpoint, options)?;
+            Ok(Opened::S3(client, encryption, place))
         }
         #[cfg(feature = "swift")]
         "swift" | "swift+https" | "swift+http" => {

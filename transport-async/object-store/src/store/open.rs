@@ -30,9 +30,12 @@ use crate::open::{Opened, open};
 ///
 /// - S3: `aws_access_key_id`, `aws_secret_access_key`, `aws_session_token`, `aws_region`,
 ///   `aws_default_region`, `aws_endpoint`, `aws_endpoint_url`, `aws_endpoint_url_s3`,
-///   `aws_virtual_hosted_style_request`, `aws_skip_signature`, `aws_profile`; also without `aws_`.
-///   Without keys, the default chain of the AWS SDKs is asked; without region and endpoint, their
-///   settings are read.
+///   `aws_virtual_hosted_style_request`, `aws_skip_signature`, `aws_profile`, `aws_unsigned_payload`,
+///   `aws_server_side_encryption`, `aws_sse_kms_key_id`, `aws_sse_bucket_key_enabled`; also without
+///   `aws_`. Without keys, those of `aws_profile`, `aws_web_identity_token_file` with `aws_role_arn`,
+///   or `aws_container_credentials_*` are used, or else the default chain of the AWS SDKs is asked,
+///   whose variables are options too; without region and endpoint, the SDKs' settings are read.
+///   Refused: `aws_sse_customer_key_base64`, `aws_request_payer` and `aws_s3_express`.
 /// - Swift: `OS_CLOUD`, which names a cloud of `clouds.yaml`, or `OS_AUTH_URL`, `OS_USERNAME`,
 ///   `OS_PASSWORD`, `OS_PROJECT_NAME`, `OS_APPLICATION_CREDENTIAL_ID`, `OS_TRUST_ID` and the rest,
 ///   as openstacksdk reads them. Without any, those of the process are used.
@@ -77,7 +80,10 @@ where
     let options = options.map(|(name, value)| (name.as_ref().to_ascii_lowercase(), value.into()));
     let opened = open(url, &options.collect()).map_err(|error| generic("URL", error))?;
     let (store, place): (Box<dyn ObjectStore>, _) = match opened {
-        Opened::S3(client, place) => (Box::new(S3Store::new(client, place.bucket.clone())), place),
+        Opened::S3(client, encryption, place) => {
+            let store = S3Store::new(client, place.bucket.clone());
+            (Box::new(store.with_encryption(encryption)), place)
+        }
         #[cfg(feature = "swift")]
         Opened::Swift(client, place) => {
             (Box::new(SwiftStore::new(client, place.bucket.clone())), place)

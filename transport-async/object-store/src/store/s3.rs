@@ -15,9 +15,9 @@ use http::StatusCode;
 use super::errors::{self, generic, not_supported};
 use super::object_store::path::Path;
 use super::object_store::{
-    CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
-    Result,
+    Attributes, CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    RenameOptions, Result, TagSet,
 };
 use super::read::{self, Head, Received};
 use super::{attributes, list, list_result, put_result, write};
@@ -50,13 +50,35 @@ pub struct S3Store {
     pub(super) bucket: Arc<str>,
     pub(super) keys: Keys,
     pub(super) parts_in_flight: usize,
+    pub(super) encryption: Option<Arc<s3::Encryption>>,
 }
 
 impl S3Store {
     /// Returns a store of this bucket.
     pub fn new(client: Client<Service>, bucket: impl Into<Arc<str>>) -> Self {
         let parts_in_flight = write::PARTS_IN_FLIGHT;
-        Self { client, bucket: bucket.into(), keys: Keys::default(), parts_in_flight }
+        let keys = Keys::default();
+        Self { client, bucket: bucket.into(), keys, parts_in_flight, encryption: None }
+    }
+
+    /// Sets how what is written is encrypted. A key of the caller, with which reads would have to be
+    /// sent too, is not among it.
+    pub(super) fn with_encryption(self, encryption: s3::Encryption) -> Self {
+        let encryption = (encryption != s3::Encryption::default()).then(|| Arc::new(encryption));
+        Self { encryption, ..self }
+    }
+
+    /// Returns the properties of an object that is written.
+    pub(super) fn properties(
+        &self,
+        attributes: &Attributes,
+        tags: &TagSet,
+    ) -> Result<s3::Properties> {
+        let mut properties = attributes::s3(attributes, tags)?;
+        if let Some(encryption) = &self.encryption {
+            properties.encryption = s3::Encryption::clone(encryption);
+        }
+        Ok(properties)
     }
 
     /// Returns a store of what is below `prefix` in the bucket; paths are relative to it.
@@ -199,7 +221,7 @@ impl ObjectStore for S3Store {
         let length = payload.content_length() as u64;
         let body = Body::Source { range: 0..length, rewindable: true };
         let mut put = PutObject::from_body(&*self.bucket, self.key(location), body);
-        put.properties = attributes::s3(&opts.attributes, &opts.tags)?;
+        put.properties = self.properties(&opts.attributes, &opts.tags)?;
         let failed: fn(_, &str, _) -> _ = match opts.mode {
             PutMode::Overwrite => errors::error,
             PutMode::Create => {
@@ -296,7 +318,10 @@ impl ObjectStore for S3Store {
             return write::copy_to_itself(self, to, options.mode).await;
         }
         let source = CopySource::new(&*self.bucket, self.key(from));
-        let copy = CopyObject::new(&*self.bucket, self.key(to), source);
+        let mut copy = CopyObject::new(&*self.bucket, self.key(to), source);
+        if let Some(encryption) = &self.encryption {
+            copy.properties.encryption = s3::Encryption::clone(encryption);
+        }
         let copy = ServerCopy::from(copy);
         let (copy, failed): (_, fn(_, &str, _) -> _) = match options.mode {
             CopyMode::Overwrite => (copy, errors::error),

@@ -18,7 +18,7 @@ use super::object_store::{
 };
 use super::s3::{S3, S3Store, object_meta};
 use super::write::Places;
-use super::{attributes, list, list_result, put_result, read, write};
+use super::{list, list_result, put_result, read, write};
 
 impl S3Store {
     pub(super) async fn begin(
@@ -41,7 +41,7 @@ impl S3Store {
         opts: &PutMultipartOptions,
     ) -> Result<CreateMultipartUpload> {
         let mut create = CreateMultipartUpload::new(&*self.bucket, self.key(location));
-        create.properties = attributes::s3(&opts.attributes, &opts.tags)?;
+        create.properties = self.properties(&opts.attributes, &opts.tags)?;
         create.checksum_algorithm = self.algorithm();
         Ok(create)
     }
