@@ -155,27 +155,19 @@ impl Timestamp {
     /// Parses ISO 8601 with `T` or a space, an optional fraction of a second (dropped), and `Z`, an
     /// offset, or nothing (read as UTC).
     pub fn parse_iso8601(text: &str) -> Option<Self> {
-        let date = text.get(0..10)?;
-        let mut ymd = date.split('-');
-        let (year, month, day) = (ymd.next()?, ymd.next()?, ymd.next()?);
-        if (year.len(), month.len(), day.len()) != (4, 2, 2) || ymd.next().is_some() {
+        // The separators at their fixed positions; `number` takes digits alone.
+        let separators = [4, 7, 10, 13, 16].map(|at| text.as_bytes().get(at).copied());
+        let [Some(b'-'), Some(b'-'), Some(b'T' | b't' | b' '), Some(b':'), Some(b':')] = separators
+        else {
             return None;
-        }
-        if !matches!(text.get(10..11)?, "T" | "t" | " ") {
-            return None;
-        }
-        let clock = text.get(11..19)?;
-        let mut hms = clock.split(':');
-        let (hour, minute, second) = (hms.next()?, hms.next()?, hms.next()?);
-        if (hour.len(), minute.len(), second.len()) != (2, 2, 2) || hms.next().is_some() {
-            return None;
-        }
+        };
+        let at = |places: Range<usize>| text.get(places).and_then(number);
         let mut zone = text.get(19..)?;
         if let Some(fraction) = zone.strip_prefix('.') {
             zone = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
         }
-        let clock = [number(hour)?, number(minute)?, number(second)?];
-        Self::from_parts(number(year)?, number(month)?, number(day)?, clock, offset(zone)?)
+        let clock = [at(11..13)?, at(14..16)?, at(17..19)?];
+        Self::from_parts(at(0..4)?, at(5..7)?, at(8..10)?, clock, offset(zone)?)
     }
 
     /// Parses an HTTP date: IMF-fixdate, or one of the two obsolete formats that RFC 9110 requires
