@@ -30,12 +30,12 @@ fn main() {
         // Up and down.
         let budget = if scheme == "http" { (1.35, 1.35) } else { (1.10, 1.05) };
         println!("\nlarge: {rounds} rounds of {mebibytes} MiB over {scheme}, load {}", load());
-        over_hyper(&server, &bytes, rounds, budget);
-        over_ureq(&server, &bytes, rounds, budget);
+        over_hyper(&server, scheme, &bytes, rounds, budget);
+        over_ureq(&server, scheme, &bytes, rounds, budget);
     }
 }
 
-fn over_hyper(server: &Server, bytes: &Bytes, rounds: usize, budget: (f64, f64)) {
+fn over_hyper(server: &Server, scheme: &str, bytes: &Bytes, rounds: usize, budget: (f64, f64)) {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let mut config = apus_async::TransportConfig::new();
     if !server.certificate.is_empty() {
@@ -78,7 +78,7 @@ fn over_hyper(server: &Server, bytes: &Bytes, rounds: usize, budget: (f64, f64))
         Racer::peer("hyper", bare(true)),
     ];
     race(&mut up, rounds, 1);
-    report("upload over hyper", &up, budget.0, bytes);
+    report(&format!("upload over hyper, {scheme}"), &up, budget.0, bytes);
     let mut down = [
         Racer::ours("apus-async", |_| {
             let download = download(client.service());
@@ -88,10 +88,10 @@ fn over_hyper(server: &Server, bytes: &Bytes, rounds: usize, budget: (f64, f64))
         Racer::peer("hyper", bare(false)),
     ];
     race(&mut down, rounds, 1);
-    report("download over hyper", &down, budget.1, bytes);
+    report(&format!("download over hyper, {scheme}"), &down, budget.1, bytes);
 }
 
-fn over_ureq(server: &Server, bytes: &Bytes, rounds: usize, budget: (f64, f64)) {
+fn over_ureq(server: &Server, scheme: &str, bytes: &Bytes, rounds: usize, budget: (f64, f64)) {
     let mut config = apus_blocking::TransportConfig::new();
     if !server.certificate.is_empty() {
         config = config.ca_bundle(server.certificate.as_bytes()).unwrap();
@@ -130,7 +130,7 @@ fn over_ureq(server: &Server, bytes: &Bytes, rounds: usize, budget: (f64, f64)) 
         Racer::peer("ureq", bare(true)),
     ];
     race(&mut up, rounds, 1);
-    report("upload over ureq", &up, budget.0, bytes);
+    report(&format!("upload over ureq, {scheme}"), &up, budget.0, bytes);
     let mut down = [
         Racer::ours("apus-blocking", |_| {
             let run = client.run(download(client.service()));
@@ -139,7 +139,7 @@ fn over_ureq(server: &Server, bytes: &Bytes, rounds: usize, budget: (f64, f64)) 
         Racer::peer("ureq", bare(false)),
     ];
     race(&mut down, rounds, 1);
-    report("download over ureq", &down, budget.1, bytes);
+    report(&format!("download over ureq, {scheme}"), &down, budget.1, bytes);
 }
 
 fn upload(bytes: &Bytes, service: &Arc<Service>, placement: Placement) -> S3Upload {

@@ -1,8 +1,9 @@
 //! Many calls at once on one client: `many [ROUNDS] [TASKS] [DELAY]`.
 //!
-//! So many tasks, 10,000 by default, get an object of 1 KiB from a server that answers after DELAY
-//! ms, twice a round. Then, once, the memory of as many calls that wait, and how limits adapt to a
-//! server that answers 64 requests at once and refuses the rest with 503.
+//! So many tasks, 9,000 by default, get an object of 1 KiB from a server that answers after DELAY
+//! ms, twice a round. Two clients keep a connection for each task, so that each process must be
+//! allowed twice as many open files. Then, once, the memory of as many calls that wait, and how
+//! limits adapt to a server that answers 16 or 64 requests at once and refuses the rest with 503.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ fn main() {
     grow_if_told();
     pin(Side::Client);
     allow_many_files();
-    let (rounds, tasks, delay) = (argument(1, 5), argument(2, 10_000), argument(3, 50));
+    let (rounds, tasks, delay) = (argument(1, 5), argument(2, 9_000), argument(3, 50));
     println!("many: {rounds} rounds of {tasks} tasks, {delay} ms, load {}", load());
     let delay = Duration::from_millis(delay);
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
