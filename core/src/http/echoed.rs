@@ -1,10 +1,11 @@
-//! Secrets of a request that the response repeats: old releases of Keystone name the token that
+//! Secrets of a request that the response repeats, in a refusal or in the error that a success
+//! reports in its body: old releases of Keystone name the token that
 //! they do not find, and gateways print the request that they refuse.
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 
-/// Returns the body of a refusal with every value of a sensitive header that was `sent` replaced,
+/// Returns the body with every value of a sensitive header that was `sent` replaced,
 /// and that of its last word: the credentials behind the name of a scheme.
 pub(super) fn without_secrets(body: BytesMut, sent: &HeaderMap) -> Bytes {
     let mut body = body.freeze();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::HeaderName;
-use http::response;
+use http::{Method, response};
 
 use super::completion::Completion;
 use super::delimiter::{self, Delimiter, End};
@@ -211,6 +211,10 @@ impl Receiving {
             rejected: None,
         };
         match self.taking {
+            // A success of a write may report an error in its body, and no such body is an object.
+            Taking::Collecting { body, .. } if self.draft.head.method != Method::GET => {
+                reply.body = without_secrets(body, &self.draft.head.headers);
+            }
             Taking::Collecting { body, .. } => reply.body = body.freeze(),
             Taking::Refusing { body } => {
                 reply.body = without_secrets(body, &self.draft.head.headers);

@@ -532,3 +532,24 @@ fn a_refusal_that_repeats_a_secret_of_the_request_does_not_show_it() {
     assert!(shown.contains("no such thing"), "{shown}");
     assert!(!shown.contains("FwoGZXIv") && !shown.contains("Signature="), "{shown}");
 }
+
+/// CompleteMultipartUpload and CopyObject begin with 200, and report a later error in the body.
+#[test]
+fn an_error_in_a_success_that_repeats_a_secret_of_the_request_does_not_show_it() {
+    let mut keys = Keys::new("AKIDEXAMPLE", "secret");
+    keys.session_token = Some(Secret::new("FwoGZXIvYXdzEBYaD-session"));
+    let auth = Auth::new(Credentials::new(keys));
+    let copy = CopyObject::new("bucket", "key", CopySource::new("bucket", "from"));
+    let run =
+        Sim::with_auth(Call::new(copy, crate::support::service(|_| {}), 1), auth).run(|head, _| {
+            let header = |name| head.headers.get(name).map_or("", |it| it.to_str().unwrap());
+            let said = [header("x-amz-security-token"), header("authorization")].join(" and ");
+            Answer::new(200).body(format!(
+                "<Error><Code>AccessDenied</Code><Message>no such thing: {said}</Message></Error>"
+            ))
+        });
+    let error = run.result.unwrap_err();
+    let shown = format!("{error} {error:?} {:?}", error.server_message());
+    assert!(shown.contains("no such thing"), "{shown}");
+    assert!(!shown.contains("FwoGZXIv") && !shown.contains("Signature="), "{shown}");
+}
