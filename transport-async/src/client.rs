@@ -70,6 +70,15 @@ impl Transport {
         })))
     }
 
+    /// Returns how many bytes may wait for their turn in the digests, where a machine permits this
+    /// many.
+    pub(crate) fn waiting(&self, memory: u64) -> u64 {
+        match self.0.keep {
+            0 => memory.min(WAITING),
+            _ => memory,
+        }
+    }
+
     /// Performs one exchange, without retries and with its own limits only. Must run in a tokio
     /// runtime with I/O and time enabled, as must every other async function of this crate.
     ///
@@ -84,7 +93,7 @@ impl Transport {
     /// }
     /// ```
     pub async fn perform(&self, exchange: Exchange, source: &Source, sink: &Sink) -> Completion {
-        let workers = match source.begin(exchange.draft().needs().memory()).await {
+        let workers = match source.begin(self.waiting(exchange.draft().needs().memory())).await {
             Ok(workers) => workers,
             Err(failure) => return exchange.fail(failure),
         };
@@ -524,5 +533,7 @@ fn short_name<T>() -> &'static str {
     name.rsplit("::").next().unwrap_or(name)
 }
 
+/// Bytes that wait for their turn in the digests of a file that is read twice.
+const WAITING: u64 = 8 << 20;
 /// Large, because a machine may count up from its seed.
 const SEED_STEP: u64 = 0x9E37_79B9_7F4A_7C15;

@@ -78,8 +78,9 @@ impl TransportConfig {
         self
     }
 
-    /// Reads every range of a file that must be hashed first twice, and keeps none in memory.
-    /// Default false.
+    /// Reads every range of a file that must be hashed first twice, and keeps none in memory. At most
+    /// 8 MiB wait for their turn in the digests of the whole file; what is read ahead of more is read
+    /// once more. Default false.
     ///
     /// ```
     /// use apus_async::TransportConfig;

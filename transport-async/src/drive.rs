@@ -62,7 +62,7 @@ async fn drive_into<M: Machine>(
     let DriveContext { auths, mut ends, tokens, running, peek } = with;
     let needs = machine.needs();
     needs.check(ends.source.given()?, ends.sink.is_given())?;
-    let workers = ends.source.begin(needs.memory()).await?;
+    let workers = ends.source.begin(transport.waiting(needs.memory())).await?;
     ends.pass = workers.as_ref().map(|workers| Arc::clone(workers.pass()));
     let waker = Arc::new(RunWaker::default());
     let mut pump = Pump::new(machine, auths, Waker::from(Arc::clone(&waker)));

@@ -145,6 +145,30 @@ impl<'a> BodyReader<'a> {
         }
     }
 
+    /// Reads the next `size` bytes, fewer at the end, which those who see them share.
+    pub(crate) fn piece(&mut self, size: usize) -> Result<Bytes, ExchangeError> {
+        let size = match &self.inner {
+            Inner::Seekable { at, range, .. } => range.end.saturating_sub(*at),
+            Inner::Lent { left, .. } => *left,
+            Inner::Pieces(_) => return self.take(size),
+        }
+        .min(size as u64);
+        let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
+        let mut filled = 0;
+        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.read_unseen(rest)? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        bytes.truncate(filled);
+        let bytes = Bytes::from(bytes);
+        if let Some(watched) = &mut self.watched {
+            watched.see_shared(&bytes)?;
+        }
+        Ok(bytes)
+    }
+
     /// Returns the next `size` bytes, fewer at the end. Bytes in memory are copied only if they lie
     /// in several pieces.
     pub(crate) fn take(&mut self, size: usize) -> Result<Bytes, ExchangeError> {
@@ -204,7 +228,21 @@ impl<'a> Watched<'a> {
         if bytes.is_empty() {
             return Ok(());
         }
-        if let Some(gap) = self.pass.read(&mut self.reading, bytes)? {
+        let gap = self.pass.read(&mut self.reading, bytes)?;
+        self.seen(gap)
+    }
+
+    fn see_shared(&mut self, bytes: &Bytes) -> Result<(), ExchangeError> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let gap = self.pass.read_shared(&mut self.reading, bytes)?;
+        self.seen(gap)
+    }
+
+    /// Goes on after bytes were read, before which `gap` must be read.
+    fn seen(&mut self, gap: Option<Range<u64>>) -> Result<(), ExchangeError> {
+        if let Some(gap) = gap {
             fill(&self.source, &self.pass, gap)?;
         }
         let at = self.reading.at();

@@ -7,6 +7,7 @@
 //! ```
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::fmt;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -60,6 +61,15 @@ impl Transport {
         Ok(Self(Arc::new(Inner { config, connector, agents: OnceLock::new() })))
     }
 
+    /// Returns how many bytes may wait for their turn in the digests, where a machine permits this
+    /// many.
+    pub(crate) fn waiting(&self, memory: u64) -> u64 {
+        match self.0.config.reread {
+            true => memory.min(WAITING),
+            false => memory,
+        }
+    }
+
     /// Performs one exchange, without retries and with its own limits only, on this thread. If the
     /// sink is a writer, the bytes must follow those of the previous exchange.
     ///
@@ -83,7 +93,7 @@ impl Transport {
         let begun = || {
             let needs = exchange.draft().needs();
             needs.check(source.presence(), sink.is_given())?;
-            let pass = source.begin(needs.memory())?;
+            let pass = source.begin(self.waiting(needs.memory()))?;
             let feed = match exchange.outgoing() {
                 Outgoing::Empty => BodyReader::bytes(Bytes::new()),
                 Outgoing::Bytes(bytes) => BodyReader::bytes(bytes.clone()),
@@ -323,19 +333,20 @@ impl Performer<'_> {
         let length = exchange.draft().body.len();
         if feed.resident().is_none() {
             if length <= config.in_memory_part_limit && !(config.reread && feed.is_rewindable()) {
-                let size = usize::try_from(length).unwrap_or(usize::MAX);
-                let mut bytes = vec![0; size];
-                let mut filled = 0;
-                // Each piece is hashed while it is still in the processor's cache.
-                for piece in bytes.chunks_mut(PIECE) {
-                    let read = feed.fill(piece)?;
+                let mut pieces = VecDeque::new();
+                // Each piece is hashed while it is still in the processor's cache. The workers of
+                // the caller's digests share it, and it is freed once it was sent.
+                loop {
+                    let piece = feed.piece(PIECE)?;
+                    if piece.is_empty() {
+                        break;
+                    }
                     self.may_go_on(whole)?;
-                    let piece = piece.get(..read).unwrap_or_default();
-                    exchange.measure(piece).map_err(|error| source_failed(&error))?;
-                    filled += read;
+                    exchange.measure(&piece).map_err(|error| source_failed(&error))?;
+                    pieces.push_back(piece);
                 }
-                bytes.truncate(filled);
-                *feed = BodyReader::bytes(bytes.into());
+                *feed = BodyReader::pieces(pieces);
+                return Ok(());
             } else if !feed.is_rewindable() {
                 return Err(End::Rejected(Error::invalid_input(format!(
                     "{length} bytes of the source must be hashed before they are sent, but they \
@@ -488,6 +499,8 @@ fn source_failed(error: &Error) -> ExchangeError {
     ExchangeError::new(ExchangeErrorKind::Source, error.message())
 }
 
+/// Bytes that wait for their turn in the digests of a file that is read twice.
+const WAITING: u64 = 8 << 20;
 /// Bytes that are received at a time, at most.
 const BUFFER: usize = 128 << 10;
 /// Bytes of a response without a length that wait in memory for their turn.

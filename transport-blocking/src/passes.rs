@@ -118,6 +118,19 @@ impl OnePass {
         Ok(gap)
     }
 
+    /// Does what [`read`](Self::read) does, and shares the bytes instead of copying them.
+    pub(crate) fn read_shared(
+        &self,
+        reading: &mut Reading,
+        bytes: &Bytes,
+    ) -> Result<Option<Range<u64>>, ExchangeError> {
+        let mut state = self.lock();
+        state.pass.read_shared(reading, bytes)?;
+        let gap = state.pass.gap().filter(|_| state.pass.held() > state.memory);
+        self.hand_on(state);
+        Ok(gap)
+    }
+
     /// Takes the next bytes of a source that is read once and in order.
     pub(crate) fn append(&self, bytes: Bytes) {
         let mut state = self.lock();

@@ -184,7 +184,7 @@ impl<'a, T: IntoMachine<S>, S> Run<'a, T, S> {
             task.into_machine(Start { service: &service, source: source.given()?, seed })?;
         let needs = machine.needs();
         needs.check(source.given()?, sink.is_given())?;
-        let pass = source.begin(needs.memory())?;
+        let pass = source.begin(context.transport.waiting(needs.memory()))?;
         let inbox = Arc::new(Inbox::default());
         let waker = Waker::from(Arc::clone(&inbox));
         let _registration = token.as_ref().map(|token| token.register(waker.clone()));

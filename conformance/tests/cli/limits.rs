@@ -4,7 +4,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use apus_conformance::program::APUS;
-use apus_conformance::server::{EmbeddedS3, FaultyS3, Options, Reply, Request, S3Model, Scripted};
+use apus_conformance::server::{
+    EmbeddedOpenStack, EmbeddedS3, FaultyS3, OpenStackModel, Options, Reply, Request, S3Model,
+    Scripted,
+};
 
 use crate::program::{Program, Ran};
 
@@ -96,4 +99,69 @@ fn the_profile_of_the_environment_has_region_endpoint_and_keys() {
     let half = [("AWS_ACCESS_KEY_ID", "AK"), ("AWS_PROFILE", "ceph")];
     let half = apus(&half[..1], &["ls"]);
     assert!(half.code == 6 && half.err.contains("AWS_SECRET_ACCESS_KEY"), "{half:?}");
+}
+
+/// Runs a command to its end; returns the most memory that it has had, in KiB (`VmHWM`).
+#[cfg(target_os = "linux")]
+fn peak(program: &Program, arguments: &[&str], input: std::process::Stdio) -> u64 {
+    let mut child = Command::new(&*APUS)
+        .arg("--config")
+        .arg(program.path("glance-api.conf"))
+        .arg("-q")
+        .args(arguments)
+        .current_dir(program.path(""))
+        .stdin(input)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    loop {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+        most = most.max(kib.unwrap_or(0_u64));
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success(), "{arguments:?}");
+            return most;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// At the defaults, also where an object goes in one request or is in segments.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_upload_takes_at_most_64_mib() {
+    let server = EmbeddedS3::start(Options::new().tls(false).bucket("images")).unwrap();
+    let model = OpenStackModel::new().with_container("glance", "images");
+    let cloud = EmbeddedOpenStack::start(model).unwrap();
+    let program =
+        Program::new().with_s3("fast", &server, "images").with_swift("cold", &cloud, "images");
+    let file = |name: &str, mib: u64| {
+        let file = std::fs::File::create(program.path(name)).unwrap();
+        file.set_len(mib << 20).unwrap();
+    };
+    file("large", 150);
+    file("whole", 90);
+    let idle = peak(&program, &["ls"], std::process::Stdio::null());
+    for file in ["large", "whole"] {
+        for backend in ["fast", "cold"] {
+            for hash in ["none", "sha512"] {
+                let id = format!("{file}-{hash}");
+                let put = ["-b", backend, "put", file, "--id", &id, "--hash", hash];
+                let most = peak(&program, &put, std::process::Stdio::null());
+                assert!(most > idle && most <= 64 << 10, "{most} KiB, {idle} before, {put:?}");
+            }
+        }
+    }
+    let pipe = std::fs::File::open(program.path("large")).unwrap();
+    let most = peak(&program, &["put", "-", "--id", "pipe"], pipe.into());
+    assert!(most > idle && most <= 64 << 10, "{most} KiB from a file as standard input");
+    let mut cat = Command::new("cat");
+    let cat = cat.arg(program.path("large")).stdout(std::process::Stdio::piped()).spawn();
+    let mut cat = cat.unwrap();
+    let most = peak(&program, &["put", "-", "--id", "pipe2"], cat.stdout.take().unwrap().into());
+    cat.wait().unwrap();
+    assert!(most > idle && most <= 64 << 10, "{most} KiB from a pipe");
 }

@@ -60,7 +60,12 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return arguments::refuse(&error),
     };
-    let Arguments { which, backend, bucket, json, verbose, quiet, command } = arguments;
+    let Arguments { mut which, backend, bucket, json, verbose, quiet, command } = arguments;
+    if let Command::Put { file, .. } = &command
+        && !std::fs::metadata(file).is_ok_and(|found| found.is_file())
+    {
+        which.limits.hold_parts();
+    }
     let other = match &command {
         Command::Copy(copy) => copy.other(),
         _ => None,

@@ -410,10 +410,10 @@ fn set_bucket(backend: &mut Backend, bucket: &str) {
 /// must be readable.
 fn trusting() -> Result<TransportConfig, Error> {
     let is_named = |name| std::env::var_os(name).is_some();
-    match TransportConfig::new().native_roots() {
-        Err(_) if !is_named("SSL_CERT_FILE") && !is_named("SSL_CERT_DIR") => {
-            Ok(TransportConfig::new())
-        }
+    // A part of a file is read twice, from the system's cache, in place of being held in memory.
+    let new = || TransportConfig::new().reread(true);
+    match new().native_roots() {
+        Err(_) if !is_named("SSL_CERT_FILE") && !is_named("SSL_CERT_DIR") => Ok(new()),
         native => native,
     }
 }

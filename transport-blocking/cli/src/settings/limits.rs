@@ -34,9 +34,14 @@ pub(crate) struct Limits {
     /// How many parts, segments or ranges of an object are in flight at once
     ///
     /// Replaces the options s3_store_thread_pools and swift_store_thread_pools. Default for
-    /// downloads: 4.
+    /// downloads: 4. Parts in S3 of what is no file, where s3_store_thread_pools is not set or 10:
+    /// 20 MiB.
     #[arg(long, global = true, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=256))]
     concurrency: Option<u64>,
+
+    /// Whether parts are in memory while they are sent, because their bytes come once
+    #[arg(skip)]
+    holds_parts: bool,
 
     /// The time limit for establishing a connection
     ///
@@ -55,6 +60,15 @@ impl Limits {
     /// Sets the options of every backend that were given.
     pub(super) fn apply(&self, configuration: &mut Configuration) {
         for backend in configuration.backends.values_mut() {
+            let part = match backend {
+                Backend::S3(options) if self.holds_parts => {
+                    if options.s3_store_large_object_size == WHOLE {
+                        options.s3_store_large_object_size = IN_FLIGHT;
+                    }
+                    Some(options.s3_store_large_object_chunk_size)
+                }
+                _ => None,
+            };
             let (rate, window, width, connect, read) = match backend {
                 Backend::S3(options) => (
                     &mut options.s3_store_minimum_rate,
@@ -73,7 +87,10 @@ impl Limits {
             };
             *rate = self.minimum_rate.unwrap_or(*rate);
             *window = self.minimum_rate_window.unwrap_or(*window);
-            *width = self.concurrency.unwrap_or(*width);
+            *width = self.concurrency.unwrap_or_else(|| match part {
+                Some(part) if *width == POOLS => POOLS.min(IN_FLIGHT / part.max(1)).max(1),
+                _ => *width,
+            });
             *connect = self.connect_timeout.unwrap_or(*connect);
             *read = self.read_timeout.unwrap_or(*read);
         }
@@ -82,6 +99,12 @@ impl Limits {
     /// Returns how many ranges of a download are in flight at once.
     pub(crate) fn ranges(&self) -> usize {
         self.concurrency.and_then(|number| usize::try_from(number).ok()).unwrap_or(RANGES)
+    }
+
+    /// Has fewer and smaller requests in flight by default: each body is in memory, because its
+    /// bytes come once.
+    pub(crate) fn hold_parts(&mut self) {
+        self.holds_parts = true;
     }
 
     /// Returns the limits of requests and bytes, if there is one.
@@ -144,6 +167,13 @@ fn bytes(text: &str) -> Result<u64, String> {
 }
 
 const RANGES: usize = 4;
+/// The default of s3_store_thread_pools, which is that of a service that stores many images at once.
+const POOLS: u64 = 10;
+/// The default of s3_store_large_object_size, in MiB.
+const WHOLE: u64 = 100;
+/// How many MiB of parts that are in memory are in flight at once by default. Another part is read
+/// meanwhile.
+const IN_FLIGHT: u64 = 20;
 /// The seconds that a shell waits for words.
 const BRIEF: u64 = 3;
 
