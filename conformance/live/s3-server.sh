@@ -85,7 +85,7 @@ start() { # scheme : unless it runs
 
 await() { # scheme : until it answers; fails when it ends
   for _ in $(seq 1 300); do
-    running "$1" || die "ended, see $STATE/log/$1.log"
+    lives "$1" || die "ended, see $STATE/log/$1.log"
     answers "$1" && return
     sleep 0.2
   done
@@ -97,6 +97,10 @@ answers() { # scheme : any response is one
   if [ "$1" = https ]; then url=$HTTPS; fi
   curl -s -m 5 -o /dev/null --cacert "$STATE/tls/ca.pem" "$url/"
 }
+
+lives() { # scheme : has its process not ended? Just after its start it is not yet the program itself.
+  kill -0 "$(cat "$STATE/run/$1.pid")"
+} 2>/dev/null
 
 running() { # scheme : is the process of its pid file one of ours?
   local file=$STATE/run/$1.pid
