@@ -157,6 +157,7 @@ impl Task<'_> {
         let origin = Origin { from: self.transfer.from, bytes: self.transfer.bytes() };
         let seed = self.transfer.random().next();
         let upload = self.upload(origin.upload_source(), self.options(), seed, client)?;
+        let before = self.listed(&self.direct()?, &self.segments())?;
         let result = client.send(upload, &origin);
         settle();
         let there = self.look()?;
@@ -169,7 +170,7 @@ impl Task<'_> {
         let if_absent = self.transfer.if_absent;
         let mut outcome = Outcome::of_write(result, there, &origin.bytes, old.as_ref(), if_absent);
         outcome.named = leftovers.len();
-        self.orphans(&leftovers, &mut outcome)?;
+        self.orphans(&before, &leftovers, &mut outcome)?;
         Ok(outcome)
     }
 
@@ -187,15 +188,20 @@ impl Task<'_> {
     }
 
     /// Returns the segments that belong to no object and that nothing names.
-    fn orphans(&self, named: &[Leftover], outcome: &mut Outcome) -> Result<(), String> {
+    /// Those that were there `before` are of the object that was replaced.
+    fn orphans(
+        &self,
+        before: &[String],
+        named: &[Leftover],
+        outcome: &mut Outcome,
+    ) -> Result<(), String> {
         let direct = self.direct()?;
         let container = self.segments();
         for name in self.listed(&direct, &container)? {
             let is_named = named.iter().any(|one| match one {
                 Leftover::Object { bucket, key } => *bucket == container && *key == name,
-                // What it replaced could not be looked at.
                 Leftover::Perhaps { look_at } => {
-                    look_at.contains("replaced") && look_at.contains(&container)
+                    before.contains(&name) && look_at.contains(&container)
                 }
                 _ => false,
             });

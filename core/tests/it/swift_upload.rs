@@ -367,6 +367,23 @@ fn an_unknown_outcome_names_the_segments_of_the_object_that_is_perhaps_replaced(
     }
 }
 
+/// Other clients name segments `o-00001`.
+#[test]
+fn old_segments_of_other_clients_are_named_where_a_replacement_is_in_doubt() {
+    let mut world = World::new(object(10));
+    world.store.put("c", "o-00001", "y");
+    let tag = Algorithm::Md5.digest(b"y").unwrap().hex();
+    let slo = Some(vec![("c".to_owned(), "o-00001".to_owned(), tag, 1)]);
+    let manifest = Object { slo, ..Object::default() };
+    world.store.containers.get_mut("c").unwrap().insert("o".into(), manifest);
+    let mut world = world.fault_from("PUT c/o", 1, Fault::AnswerLost);
+    world = world.fault_from("HEAD c/o", 2, Fault::Lost);
+    let source = UploadSource::Seekable(10);
+    let upload = SwiftUpload::new("c", "o", source, options(), service(), 7).unwrap();
+    let told = world.run(upload).unwrap_err().to_string();
+    assert!(told.contains("in container c, under the prefix o-"), "{told}");
+}
+
 #[test]
 fn what_is_replaced_stays_where_the_caller_wants_it() {
     let mut world = replacing(LargeObject::Static, 3000);

@@ -78,9 +78,10 @@ impl OldSegments {
 
     /// Names where they are, if it is unknown whether the object was replaced.
     pub(super) fn perhaps(self) -> Option<Leftover> {
+        // Their names end with a number, after `/` or, as other clients name them, after `-`.
         let first = self.known.first().map(|one| {
-            let prefix = one.object.rsplit_once('/').map_or("", |(prefix, _)| prefix);
-            perhaps(&one.container, &format!("{prefix}/"))
+            let end = one.object.rfind(['/', '-']).map_or(one.object.len(), |at| at + 1);
+            perhaps(&one.container, one.object.get(..end).unwrap_or_default())
         });
         first.or(self.unseen)
     }
