@@ -8,3 +8,4 @@ pub mod profile;
 pub mod race;
 pub mod sample;
 pub mod server;
+pub mod transfer;

@@ -9,11 +9,10 @@ use apus_benches::bare::{self, Hyper};
 use apus_benches::machine::{Side, pin};
 use apus_benches::race::{Racer, Role, argument, load, print, race, verdict};
 use apus_benches::server::{Server, serve_if_told};
+use apus_benches::transfer::{CONCURRENCY, PART, download, upload};
 use apus_core::checksum::{Algorithm, Placement, Validation};
 use apus_core::http::Timeouts;
-use apus_core::machine::{
-    Auth, DownloadOptions, Downloaded, S3Download, S3Upload, UploadOptions, UploadSource,
-};
+use apus_core::machine::{Auth, Downloaded};
 use apus_core::s3::{ByteRange, ChecksumOptions, GetObject, Service, UploadPart};
 use bytes::Bytes;
 use http::header::{EXPECT, HeaderValue};
@@ -67,7 +66,7 @@ fn over_hyper(server: &Server, scheme: &str, bytes: &Bytes, rounds: usize, budge
     let ours = |placement| {
         let (client, runtime) = (&client, &runtime);
         move |_| {
-            let upload = upload(bytes, client.service(), placement);
+            let upload = upload(bytes.len() as u64, checksum(placement), client.service());
             let run = client.run(upload).body(bytes.clone());
             runtime.block_on(run.send()).unwrap();
         }
@@ -120,7 +119,7 @@ fn over_ureq(server: &Server, scheme: &str, bytes: &Bytes, rounds: usize, budget
     let ours = |placement| {
         let client = &client;
         move |_| {
-            let upload = upload(bytes, client.service(), placement);
+            let upload = upload(bytes.len() as u64, checksum(placement), client.service());
             client.run(upload).body(bytes.clone()).send().unwrap();
         }
     };
@@ -142,31 +141,10 @@ fn over_ureq(server: &Server, scheme: &str, bytes: &Bytes, rounds: usize, budget
     report(&format!("download over ureq, {scheme}"), &down, budget.1, bytes);
 }
 
-fn upload(bytes: &Bytes, service: &Arc<Service>, placement: Placement) -> S3Upload {
-    let options = UploadOptions {
-        part_size: PART,
-        concurrency: CONCURRENCY,
-        checksum: checksum(placement),
-        ..UploadOptions::default()
-    };
-    let source = UploadSource::Seekable(bytes.len() as u64);
-    S3Upload::new("bucket", "large", source, options, Arc::clone(service), 1).unwrap()
-}
-
 fn checksum(placement: Placement) -> ChecksumOptions {
     let mut checksum = ChecksumOptions::algorithm(Algorithm::Crc64Nvme);
     checksum.overrides.placement = Some(placement);
     checksum
-}
-
-fn download(service: &Arc<Service>) -> S3Download {
-    let get = GetObject { checksum_mode: true, ..GetObject::new("bucket", "large") };
-    let options = DownloadOptions {
-        range_size: PART,
-        concurrency: CONCURRENCY,
-        ..DownloadOptions::default()
-    };
-    S3Download::new(get, Arc::clone(service), options, 1)
 }
 
 fn check(downloaded: Downloaded, bytes: &Bytes) {
@@ -216,6 +194,4 @@ impl Work {
     }
 }
 
-const PART: u64 = 8 << 20;
-const CONCURRENCY: usize = 4;
 const BUFFER: usize = 128 << 10;

@@ -6,16 +6,14 @@
 
 use std::fs::File;
 use std::process::Command;
-use std::sync::Arc;
 
 use apus_benches::bare;
 use apus_benches::race::argument;
 use apus_benches::server::{Server, serve_if_told};
+use apus_benches::transfer::{CONCURRENCY, PART, download, upload};
 use apus_core::checksum::Algorithm;
-use apus_core::machine::{
-    Auth, DownloadOptions, S3Download, S3Upload, UploadOptions, UploadSource,
-};
-use apus_core::s3::{ChecksumOptions, GetObject, Service};
+use apus_core::machine::Auth;
+use apus_core::s3::ChecksumOptions;
 use tokio::runtime::Builder;
 
 fn main() {
@@ -53,7 +51,11 @@ fn grow_if_told() {
         let client = apus_async::Client::with_transport(transport, service, auth);
         runtime.block_on(async {
             if up {
-                let run = client.run(upload(length, client.service()));
+                let run = client.run(upload(
+                    length,
+                    ChecksumOptions::algorithm(Algorithm::Crc64Nvme),
+                    client.service(),
+                ));
                 run.body(File::open(&path).unwrap()).send().await.unwrap();
             } else {
                 let run = client.run(download(client.service()));
@@ -66,7 +68,11 @@ fn grow_if_told() {
         let transport = apus_blocking::Transport::new(config).unwrap();
         let client = apus_blocking::Client::with_transport(transport, service, auth);
         if up {
-            let run = client.run(upload(length, client.service()));
+            let run = client.run(upload(
+                length,
+                ChecksumOptions::algorithm(Algorithm::Crc64Nvme),
+                client.service(),
+            ));
             run.body(File::open(&path).unwrap()).send().unwrap();
         } else {
             let run = client.run(download(client.service()));
@@ -80,27 +86,6 @@ fn grow_if_told() {
     std::process::exit(0);
 }
 
-fn upload(length: u64, service: &Arc<Service>) -> S3Upload {
-    let options = UploadOptions {
-        part_size: PART,
-        concurrency: CONCURRENCY,
-        checksum: ChecksumOptions::algorithm(Algorithm::Crc64Nvme),
-        ..UploadOptions::default()
-    };
-    let source = UploadSource::Seekable(length);
-    S3Upload::new("bucket", "large", source, options, Arc::clone(service), 1).unwrap()
-}
-
-fn download(service: &Arc<Service>) -> S3Download {
-    let get = GetObject { checksum_mode: true, ..GetObject::new("bucket", "large") };
-    let options = DownloadOptions {
-        range_size: PART,
-        concurrency: CONCURRENCY,
-        ..DownloadOptions::default()
-    };
-    S3Download::new(get, Arc::clone(service), options, 1)
-}
-
 /// Returns a line of the status of this process, in KiB.
 fn memory(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -108,8 +93,6 @@ fn memory(name: &str) -> u64 {
     line.and_then(|line| line.trim().split(' ').next()?.parse().ok()).unwrap_or(0)
 }
 
-const PART: u64 = 8 << 20;
-const CONCURRENCY: usize = 4;
 const KINDS: [&str; 4] =
     ["apus-async, up", "apus-async, down", "apus-blocking, up", "apus-blocking, down"];
 const GROWN: &str = "--grown";
