@@ -5,11 +5,13 @@ use apus_core::checksum::{Algorithm, Declared, Type, Value};
 use apus_core::contract::{Operation, Service as _};
 use apus_core::credentials::Credentials;
 use apus_core::http::Reply;
+use apus_core::keystone::Session;
 use apus_core::machine::{Auth, Call};
 use apus_core::retry::{Idempotency, RetryDecision};
 use apus_core::s3::*;
 use apus_core::secret::Secret;
 use apus_core::sign::Keys;
+use apus_core::swift::{ObjectSegment, PutSlo, Segment};
 use apus_core::{Error, Kind};
 use http::StatusCode;
 use proptest::prelude::*;
@@ -511,45 +513,57 @@ fn the_servers_time_is_read_from_its_refusal() {
     assert_eq!(times[1], "20150830T143600Z");
 }
 
-/// Gateways print the request that they refuse, and old releases of Keystone name the token that they
-/// do not find.
-#[test]
-fn a_refusal_that_repeats_a_secret_of_the_request_does_not_show_it() {
+/// Performs the operation on a server that repeats the keys of the request, and asserts that the error
+/// does not show them.
+fn shows_no_secret<O: Operation<Service = Service>>(operation: O, status: u16) {
     let mut keys = Keys::new("AKIDEXAMPLE", "secret");
     keys.session_token = Some(Secret::new("FwoGZXIvYXdzEBYaD-session"));
     let auth = Auth::new(Credentials::new(keys));
-    let put = PutObject::new("bucket", "key", "hello");
-    let run =
-        Sim::with_auth(Call::new(put, crate::support::service(|_| {}), 1), auth).run(|head, _| {
-            let header = |name| head.headers.get(name).map_or("", |it| it.to_str().unwrap());
-            let said = [header("x-amz-security-token"), header("authorization")].join(" and ");
-            Answer::new(403).body(format!(
-                "<Error><Code>InvalidToken</Code><Message>no such thing: {said}</Message></Error>"
-            ))
-        });
-    let error = run.result.unwrap_err();
+    let call = Call::new(operation, crate::support::service(|_| {}), 1);
+    let run = Sim::with_auth(call, auth).run(|head, _| {
+        let header = |name| head.headers.get(name).map_or("", |it| it.to_str().unwrap());
+        let said = [header("x-amz-security-token"), header("authorization")].join(" and ");
+        Answer::new(status).body(format!(
+            "<Error><Code>AccessDenied</Code><Message>no such thing: {said}</Message></Error>"
+        ))
+    });
+    let Err(error) = run.result else { panic!("{} succeeded", O::NAME) };
     let shown = format!("{error} {error:?} {:?}", error.server_message());
     assert!(shown.contains("no such thing"), "{shown}");
     assert!(!shown.contains("FwoGZXIv") && !shown.contains("Signature="), "{shown}");
 }
 
+/// Gateways print the request that they refuse, and old releases of Keystone name the token that they
+/// do not find.
+#[test]
+fn a_refusal_that_repeats_a_secret_of_the_request_does_not_show_it() {
+    shows_no_secret(PutObject::new("bucket", "key", "hello"), 403);
+}
+
 /// CompleteMultipartUpload and CopyObject begin with 200, and report a later error in the body.
 #[test]
 fn an_error_in_a_success_that_repeats_a_secret_of_the_request_does_not_show_it() {
-    let mut keys = Keys::new("AKIDEXAMPLE", "secret");
-    keys.session_token = Some(Secret::new("FwoGZXIvYXdzEBYaD-session"));
-    let auth = Auth::new(Credentials::new(keys));
-    let copy = CopyObject::new("bucket", "key", CopySource::new("bucket", "from"));
-    let run =
-        Sim::with_auth(Call::new(copy, crate::support::service(|_| {}), 1), auth).run(|head, _| {
-            let header = |name| head.headers.get(name).map_or("", |it| it.to_str().unwrap());
-            let said = [header("x-amz-security-token"), header("authorization")].join(" and ");
-            Answer::new(200).body(format!(
-                "<Error><Code>AccessDenied</Code><Message>no such thing: {said}</Message></Error>"
-            ))
-        });
+    shows_no_secret(CopyObject::new("bucket", "key", CopySource::new("bucket", "from")), 200);
+    let parts = vec![CompletedPart::new(1, "etag")];
+    shows_no_secret(CompleteMultipartUpload::new("bucket", "key", "id", parts), 200);
+}
+
+/// The report of PutSlo follows a 202.
+#[test]
+fn a_report_that_repeats_the_token_of_the_request_does_not_show_it() {
+    let token = Secret::new("gAAAAABl-token");
+    let auth = Auth::new(Session::fixed_at("http://swift:8080/v1/AUTH_p", token).unwrap());
+    let segment =
+        ObjectSegment::stored("segments", "1", "d41d8cd98f00b204e9800998ecf8427e".into(), 1);
+    let put = PutSlo::new("container", "object", vec![Segment::Object(segment)]);
+    let call = Call::new(put, crate::swift_store::service(), 1);
+    let run = Sim::with_auth(call, auth).run(|head, _| {
+        let token = head.headers["x-auth-token"].to_str().unwrap();
+        Answer::new(202).body(format!(
+            r#"{{"Response Status": "403 Forbidden", "Errors": [["/segments/1", "no such {token}"]]}}"#
+        ))
+    });
     let error = run.result.unwrap_err();
     let shown = format!("{error} {error:?} {:?}", error.server_message());
-    assert!(shown.contains("no such thing"), "{shown}");
-    assert!(!shown.contains("FwoGZXIv") && !shown.contains("Signature="), "{shown}");
+    assert!(shown.contains("no such") && !shown.contains("gAAAAABl"), "{shown}");
 }

@@ -367,6 +367,27 @@ fn an_unknown_outcome_names_the_segments_of_the_object_that_is_perhaps_replaced(
     }
 }
 
+#[test]
+fn wrong_bytes_that_replaced_an_object_name_its_segments() {
+    for length in [3000, 10] {
+        let mut world =
+            replacing(LargeObject::Static, length).fault_from("PUT c/o", 1, Fault::OtherTag);
+        // With a heartbeat, the report has the tag.
+        let mut info = world.store.info.take().unwrap();
+        info["slo"].as_object_mut().unwrap().remove("yield_frequency");
+        world.store.info = Some(info);
+        let source = UploadSource::Seekable(length as u64);
+        let upload = SwiftUpload::new("c", "o", source, options(), service(), 7).unwrap();
+        let error = world.run(upload).unwrap_err();
+        assert_eq!(error.kind(), Kind::Integrity);
+        let told = error.to_string();
+        for number in 1..=5 {
+            let old = format!("c_segments/o/before/5000/1000/0000000{number}");
+            assert!(told.contains(&old), "{told}");
+        }
+    }
+}
+
 /// Other clients name segments `o-00001`.
 #[test]
 fn old_segments_of_other_clients_are_named_where_a_replacement_is_in_doubt() {
