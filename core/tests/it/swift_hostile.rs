@@ -6,8 +6,12 @@ use std::time::Duration;
 use apus_core::contract::OnFailure;
 use apus_core::error::ExchangeErrorKind;
 use apus_core::http::ByteRange;
-use apus_core::machine::{DownloadOptions, SwiftDelete, SwiftDeleteOptions, SwiftDownload};
-use apus_core::swift::GetObject;
+use apus_core::keystone::Session;
+use apus_core::machine::{
+    Auth, Call, DownloadOptions, SwiftDelete, SwiftDeleteOptions, SwiftDownload,
+};
+use apus_core::secret::Secret;
+use apus_core::swift::{GetObject, ObjectSegment, PutSlo, Segment};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{Strategy, any};
@@ -136,4 +140,24 @@ proptest::proptest! {
             proptest::prop_assert!(known.contains(&request), "{request}");
         }
     }
+}
+
+/// The report of PutSlo follows a 202.
+#[test]
+fn a_report_that_repeats_the_token_of_the_request_does_not_show_it() {
+    let token = Secret::new("gAAAAABl-token");
+    let auth = Auth::new(Session::fixed_at("http://swift:8080/v1/AUTH_p", token).unwrap());
+    let segment =
+        ObjectSegment::stored("segments", "1", "d41d8cd98f00b204e9800998ecf8427e".into(), 1);
+    let put = PutSlo::new("container", "object", vec![Segment::Object(segment)]);
+    let call = Call::new(put, service(), 1);
+    let run = Sim::with_auth(call, auth).run(|head, _| {
+        let token = head.headers["x-auth-token"].to_str().unwrap();
+        Answer::new(202).body(format!(
+            r#"{{"Response Status": "403 Forbidden", "Errors": [["/segments/1", "no such {token}"]]}}"#
+        ))
+    });
+    let error = run.result.unwrap_err();
+    let shown = format!("{error} {error:?} {:?}", error.server_message());
+    assert!(shown.contains("no such") && !shown.contains("gAAAAABl"), "{shown}");
 }
