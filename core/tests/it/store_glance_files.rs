@@ -138,11 +138,22 @@ fn what_is_not_meant_is_told() {
         ("ok:s3", "[DEFAULT]\ndefault_backend = ok\n", "read from [glance_store] only"),
         ("ok:s3", "s3_store_region_name = eu # here\n", "a comment after a value is part of it"),
         ("ok:file", "", "no backend is in S3 or Swift"),
+        ("ok:s3", "[DEFAULT]\nenabled-backends = x:s3\n", "did you mean enabled_backends?"),
+        ("ok:s3", "[glance_store]\ndefault_backends = x\n", "did you mean default_backend?"),
+        ("ok:s3", "s3-store-retries = 1\n", "did you mean s3_store_retries?"),
+        ("ok:s3, b:file http", "", "its kind is \"file http\": separate backends by commas"),
+        ("ok:s3, b:file c:http", "", "separate backends by commas"),
     ] {
         let told = warnings(&several(enabled, rest));
         assert!(told.iter().any(|told| told.contains(warning)), "{enabled}\n{rest}{told:?}");
     }
     assert!(warnings(&several("ok:s3", "")).is_empty());
+    // What is about all backends may be in the section of one that has this id.
+    let own = format!(
+        "[DEFAULT]\nenabled_backends = glance_store:s3\n[glance_store]\n\
+         default_backend = glance_store\n{S3}"
+    );
+    assert!(warnings(&own).is_empty());
     for (text, warning) in [
         ("", "the configuration has no options"),
         ("[glance_store]\n", "the configuration has no options"),
@@ -150,6 +161,9 @@ fn what_is_not_meant_is_told() {
         ("[DEFAULT]\ndebug = true\n", "no backend is in S3 or Swift"),
         ("[DEFAULT]\ns3_store_host = h\n", "options of backends are read from [glance_store]"),
         ("[glance_store]\nstores = file,S3\n", "\"S3\" is left out"),
+        ("[glance_store]\nstore = s3\n", "did you mean stores?"),
+        ("[glance_store]\ndefault-store = file\n", "did you mean default_store?"),
+        ("[DEFAULT]\nenabled_backend = a:s3\n", "did you mean enabled_backends?"),
     ] {
         let told = warnings(text);
         assert!(told.iter().any(|told| told.contains(warning)), "{text}{told:?}");
@@ -162,6 +176,107 @@ fn what_is_not_meant_is_told() {
     assert!(errors.contains("[ok] s3_store_bucket = \"im ages\": invalid bucket name"), "{errors}");
     for enabled in ["ok:s3,", "ok:s3, ok:swift", ":s3, ok:s3", "ok"] {
         assert!(read(&several(enabled, "")).is_err(), "{enabled}");
+    }
+}
+
+// glance 33 with glance_store 5.7: `check_reserved_stores` is called when it starts; oslo.config's
+// choices are compared with their case; `verify_default_store` finds no scheme.
+#[test]
+fn what_keeps_an_image_service_from_starting_is_told() {
+    let several = |enabled: &str, options: &str| {
+        format!(
+            "[DEFAULT]\nenabled_backends = {enabled}\n[glance_store]\ndefault_backend = a\n\
+             [a]\n{S3}[b]\n{SWIFT}{options}"
+        )
+    };
+    for kind in ["file", "s3"] {
+        let text = several(&format!("a:s3, os_glance_staging_store:{kind}"), "");
+        let text = format!("{text}[os_glance_staging_store]\n{S3}");
+        let found = read(&text).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+        assert!(found.unstartable[0].to_string().contains("reserves ids"), "{text}");
+    }
+    // The section of a reserved store may be written: where the staged files are.
+    let text =
+        several("a:s3, b:swift", "[os_glance_staging_store]\nfilesystem_store_datadir = /x\n");
+    let found = read(&text).unwrap();
+    assert!(found.warnings.is_empty() && found.unstartable.is_empty(), "{found:?}");
+    for (options, expected) in [
+        ("swift_store_endpoint_type = public\n", "expected one of publicURL, internalURL"),
+        ("swift_store_endpoint_type = PublicURL\n", "expected one of publicURL, internalURL"),
+        ("[a]\ns3_store_request_checksum_calculation = When_Required\n", "expected one of when_"),
+        ("[a]\ns3_store_response_checksum_validation = WHEN_SUPPORTED\n", "one of when_required"),
+    ] {
+        let errors = read(&several("a:s3, b:swift", options)).unwrap_err().to_string();
+        assert!(errors.contains(expected), "{errors}");
+    }
+    for stores in ["S3", "[s3]", "file s3"] {
+        let text = format!("[glance_store]\nstores = {stores}\ndefault_store = s3\n{S3}");
+        let errors = read(&text).unwrap_err().to_string();
+        assert!(errors.contains("\"s3\": no backend in `stores` is of a kind"), "{errors}");
+    }
+}
+
+// glance_store 5.7 splits the user at its one `:`, and refuses each request otherwise.
+#[test]
+fn a_user_without_a_project_is_told_and_not_shown() {
+    let enabled =
+        "[DEFAULT]\nenabled_backends = b:swift\n[glance_store]\ndefault_backend = b\n[b]\n";
+    for (user, warning) in [
+        ("hunter2", "without a project"),
+        (":hunter2", "without a project"),
+        ("hunter2:b:c", "more than one `:`"),
+    ] {
+        let told = warnings(&format!("{enabled}{SWIFT}swift_store_user = {user}\n")).join("\n");
+        assert!(told.contains("[b] swift_store_user: expected project:user"), "{told}");
+        assert!(told.contains(warning) && !told.contains("hunter2"), "{told}");
+        let text = format!("[ref1]\nauth_address = https://k/v3\nuser = {user}\nkey = k\n");
+        let found = Reference::read_file("swift.conf", &text).unwrap();
+        let told = found.remarks[0].to_string();
+        assert!(told.starts_with("swift.conf:3: [ref1] user: expected project:user"), "{told}");
+        assert!(told.contains(warning) && !told.contains("hunter2"), "{told}");
+    }
+    let errors = read(&format!(
+        "{enabled}swift_store_auth_address = https://k/v3\nswift_store_user = p:hunter2\n"
+    ));
+    let errors = errors.unwrap_err().to_string();
+    assert!(errors.contains("[b] swift_store_user: ") && !errors.contains("hunter2"), "{errors}");
+}
+
+// Botocore 1.44: the bucket is put before the host also where the host has it; `s3-website` is no
+// host of the API, and a region in a host is that of its signatures.
+#[test]
+fn a_host_of_amazon_that_is_not_meant_is_told() {
+    let of = |host: &str, region: &str| {
+        let text = format!(
+            "[DEFAULT]\nenabled_backends = a:s3\n[glance_store]\ndefault_backend = a\n[a]\n{S3}\
+             s3_store_region_name = {region}\n"
+        );
+        let text = text.replace("https://h", host).replace("bucket = b\n", "bucket = images\n");
+        warnings(&text).join("\n")
+    };
+    let bucket = "the host begins with the bucket";
+    let website = "serves websites";
+    for (host, region, warning) in [
+        ("images.s3.eu-west-1.amazonaws.com", "", bucket),
+        ("https://Images.S3.amazonaws.com", "", bucket),
+        ("images.s3-eu-west-1.amazonaws.com", "", bucket),
+        ("s3-website-us-east-1.amazonaws.com", "", website),
+        ("images.s3-website.eu-central-1.amazonaws.com", "", website),
+        ("s3.eu-west-1.amazonaws.com", "us-east-1", "the host is in the region eu-west-1"),
+        ("s3-us-gov-west-1.amazonaws.com", "eu-west-1", "the host is in the region us-gov-west-1"),
+        ("s3.cn-north-1.amazonaws.com.cn", "eu-west-1", "in another partition"),
+    ] {
+        let told = of(host, region);
+        assert!(told.contains(warning) && told.lines().count() == 1, "{host} {region}: {told}");
+    }
+    for (host, region) in [
+        ("s3.amazonaws.com", "eu-west-1"),
+        ("s3.eu-west-1.amazonaws.com", "eu-west-1"),
+        ("s3.eu-west-1.amazonaws.com", ""),
+        ("images.example.com", ""),
+        ("vpce-1a2b3c4d-5e6f.s3.us-east-1.vpce.amazonaws.com", ""),
+    ] {
+        assert_eq!(of(host, region), "", "{host} {region}");
     }
 }
 

@@ -420,7 +420,9 @@ fn confs(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut confs = Vec::new();
     for entry in fs::read_dir(path)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "conf") {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        // As oslo.config's `*.conf`: hidden files, which editors leave, are not read.
+        if name.ends_with(b".conf") && !name.starts_with(b".") {
             confs.push(path);
         }
     }

@@ -237,6 +237,9 @@ fn json_toml_and_directories_hold_configurations() {
     folder.write("conf.d/1.conf", CONF);
     folder.write("conf.d/2.conf", "[cold]\ns3_store_bucket = later\n");
     folder.write("conf.d/3.txt", "nothing");
+    // As oslo.config's `*.conf`, which matches no hidden file.
+    folder.write("conf.d/.4.conf", "[cold]\ns3_store_bucket = hidden\n");
+    folder.write("conf.d/.conf", "nonsense");
     folder.run(&["-c", "conf.d", "config", "check"]).ends(0).prints("s3://cold.example/later/");
 }
 

@@ -144,6 +144,13 @@ impl BaseUrl {
         is_global.then(|| "us-east-1".to_owned())
     }
 
+    /// Returns whether an AWS host serves the websites in buckets, and not S3's API.
+    pub fn is_aws_website(&self) -> bool {
+        split_suffix(self.host()).is_some_and(|(before, _)| {
+            before.split('.').any(|label| label == "s3-website" || label.starts_with("s3-website-"))
+        })
+    }
+
     /// Returns whether an AWS host is in the partition of this region; true for other hosts.
     pub fn is_in_partition_of(&self, region: &str) -> bool {
         let known = Partition::of_region(region);
@@ -161,7 +168,9 @@ fn is_region(label: &str) -> bool {
     words.is_some_and(|(words, _)| {
         let is_word =
             |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
-        words.contains('-') && words.split('-').all(is_word) && !words.starts_with("vpce-")
+        let (area, rest) = words.split_once('-').unwrap_or_default();
+        // Two letters, or `eusc`: no `website-us-east-1`, no `vpce-0a1b-2`.
+        (area.len() == 2 || area == "eusc") && is_word(area) && rest.split('-').all(is_word)
     })
 }
 

@@ -27,7 +27,7 @@ use super::oslo::OsloConfig;
 use super::references::Reference;
 use super::s3::S3Options;
 use super::section::{Section, Written};
-use super::strays::is_ours;
+use super::strays::{is_of_all, is_ours};
 use super::swift::SwiftOptions;
 use crate::error::Error;
 use crate::secret::Secret;
@@ -285,8 +285,8 @@ impl Configuration {
     ) {
         let prefix = specs.first().and_then(|spec| spec.name.split('_').next());
         let looked_at = |name: &str| match mode {
-            Mode::Single => is_ours(name) && name.split('_').next() == prefix,
-            Mode::Multi => true,
+            Mode::Single => is_ours(name) && name.split(['_', '-']).next() == prefix,
+            Mode::Multi => section.name != "glance_store" || !is_of_all(name),
         };
         self.warn_of(section, own.keys().filter(|name| looked_at(name)), specs);
     }

@@ -52,6 +52,11 @@ impl Reader<'_> {
                 let problem = format!("the id {id:?} has a comma: a pair before it has no kind");
                 self.draft.warnings.push(self.told(section, option, &problem));
             }
+            if id.starts_with(RESERVED) {
+                let problem = "the image service reserves ids that begin with `os_glance_`, and does \
+                               not start with one in this list";
+                self.draft.unstartable.push(self.told(section, option, problem));
+            }
             let options = self.section(&id);
             plain.backends.insert(id.clone(), options);
             if plain.enabled_backends.insert(id, kind).is_some() {
@@ -103,7 +108,11 @@ impl Reader<'_> {
         if plain.default_backend.as_ref().is_none_or(|id| !plain.enabled_backends.contains_key(id))
         {
             plain.default_backend = first_of_ours;
-            let expected = format!("expected one of {}", words.join(", "));
+            let expected = if words.is_empty() {
+                "no backend in `stores` is of a kind that the image service knows".to_owned()
+            } else {
+                format!("expected one of {}", words.join(", "))
+            };
             if default.is_some() {
                 self.errors.push(self.told(section, "default_store", &expected));
             } else {
@@ -200,6 +209,8 @@ fn may_be_shown(name: &str) -> bool {
     specs.into_iter().any(|spec| spec.name == name && !spec.is_secret)
 }
 
+/// What the ids of the stores begin with that Glance adds itself.
+const RESERVED: &str = "os_glance_";
 /// The default of `stores`.
 const STORES: &str = "file,http";
 /// The options that glance_store takes from the section of a backend, and never from

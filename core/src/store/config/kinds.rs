@@ -33,6 +33,9 @@ impl Kind {
                  own"
             );
         }
+        if name.split_whitespace().count() > 1 && name.split_whitespace().all(names_a_kind) {
+            return format!("its kind is {name:?}: separate backends by commas");
+        }
         if let Some(kind) = ALL.iter().find(|kind| kind.old_name == name) {
             return format!(
                 "the image service finds no backend of kind {name:?}: write {}",
@@ -52,6 +55,12 @@ impl Kind {
             }
         }
     }
+}
+
+/// Returns whether a word is the name of a kind, or an id with one.
+fn names_a_kind(word: &str) -> bool {
+    let kind = word.split_once(':').map_or(word, |(_, kind)| kind);
+    Kind::named(kind, true).is_some()
 }
 
 /// The entry points of glance_store 5.7, and the words that it allows in `default_store`.

@@ -212,9 +212,9 @@ macro_rules! words {
 
 words! {
     RequestChecksumCalculation: "a word" ["when_required", "when_supported", "always", "never"]
-        |text: &str| text.parse().ok(), |value: &Self| value.to_string();
+        |text: &str| mode::<Self>(text)?.parse().ok(), |value: &Self| value.to_string();
     ResponseChecksumValidation: "a word" ["when_required", "when_supported", "always", "never"]
-        |text: &str| text.parse().ok(), |value: &Self| value.to_string();
+        |text: &str| mode::<Self>(text)?.parse().ok(), |value: &Self| value.to_string();
     Algorithm: "a word" [
         "CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5", "XXHASH64", "XXHASH3",
         "XXHASH128"
@@ -243,7 +243,19 @@ words! {
         "static", "environment", "profile", "default-chain", "web-identity", "container", "instance"
     ] |text: &str| text.parse().ok(), |value: &Self| value.to_string();
     Interface: "a word" ["publicURL", "internalURL", "adminURL"]
-        |text: &str| Self::parse(text), |value: &Self| format!("{}URL", value.as_str());
+        |text: &str| Self::parse(exactly::<Self>(text)?), |value: &Self| format!("{}URL", value.as_str());
+}
+
+/// Returns a text that is no mode of glance_store's in other case, which it refuses. `always` and
+/// `never` are not its words.
+fn mode<T: OptionValue>(text: &str) -> Option<&str> {
+    let is_theirs = text.to_lowercase().starts_with("when_");
+    if is_theirs { exactly::<T>(text) } else { Some(text) }
+}
+
+/// Returns a text that is one of the words of the type.
+fn exactly<T: OptionValue>(text: &str) -> Option<&str> {
+    Some(text).filter(|text| T::CHOICES.contains(text))
 }
 
 /// Defines a struct of options that is read from a section, and their descriptions.

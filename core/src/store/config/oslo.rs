@@ -416,8 +416,8 @@ impl fmt::Display for OsloProblem {
             Self::Unknown(name) => {
                 return write!(
                     f,
-                    "the value refers to option `{name}`, which does not exist; write `$$` for a \
-                     dollar sign"
+                    "the value refers to option `{name}`, which no file sets and whose default is not \
+                     known; write `$$` for a dollar sign"
                 );
             }
             Self::Circle(name) => return write!(f, "the value refers to itself through `{name}`"),

@@ -139,6 +139,22 @@ impl Reference {
         })
     }
 
+    /// Says what is wrong with a user that is not `project:user`.
+    pub(super) fn problem_of_user(&self) -> Option<&'static str> {
+        let (project, user) = self.project_and_user()?;
+        match project {
+            _ if self.cloud.is_some() => None,
+            None | Some("") => Some(
+                "expected project:user: without a project, a login is for the user's default \
+                 project, if there is one, and the image service refuses it",
+            ),
+            Some(_) if user.contains(':') => {
+                Some("expected project:user: with more than one `:`, the image service refuses it")
+            }
+            Some(_) => None,
+        }
+    }
+
     /// Returns whether there are an address and credentials.
     pub(super) fn is_complete(&self) -> bool {
         self.address().is_ok() && self.identity().is_ok()
@@ -312,12 +328,15 @@ impl Reader<'_> {
         let version = self.text("auth_version").filter(|version| version != "3");
         if let Some(version) = version {
             let problem = "expected 3: the Identity API v3 is used whatever is written here";
-            self.remark("auth_version", version, problem);
+            self.remark("auth_version", Some(version), problem);
         }
         if reference.is_of_older_api() {
             let problem = "expected the URL of the Identity API v3, or one without a version: each \
                            login fails";
-            self.remark("auth_address", reference.auth_address.clone(), problem);
+            self.remark("auth_address", Some(reference.auth_address.clone()), problem);
+        }
+        if let Some(problem) = reference.problem_of_user() {
+            self.remark("user", None, problem);
         }
         if reference.auth_address.trim().is_empty() {
             self.wrong("auth_address", "missing required option");
@@ -353,14 +372,14 @@ impl Reader<'_> {
         self.text(option)
     }
 
-    /// Adds a problem with the value, which is no secret.
-    fn remark(&mut self, option: &str, value: String, problem: &str) {
+    /// Adds a problem; with the value only if that is no credential.
+    fn remark(&mut self, option: &str, value: Option<String>, problem: &str) {
         let written = self.ini.written(self.name, option);
         self.remarks.push(ConfigError {
             place: written.map(|written| (self.file.to_owned(), written.line)),
             section: self.name.to_owned(),
             option: Some(option.to_owned()),
-            value: Some(value),
+            value,
             problem: problem.to_owned(),
         });
     }

@@ -229,17 +229,38 @@ impl S3Options {
         }
     }
 
-    /// Warns about a region that is probably not that of the host.
+    /// Warns about a host of Amazon's that is probably not the one that is meant, and about a region
+    /// that is probably not that of the host.
     pub(super) fn warn(&self, section: &Section<'_>, warnings: &mut Vec<ConfigError>) {
         let Ok(endpoint) = self.endpoint() else { return };
         let region = self.s3_store_region_name.trim();
         let mut warn = |name, problem: &str| warnings.push(section.wrong(name, false, problem));
-        if endpoint.is_aws() && endpoint.aws_region().is_none() && region.is_empty() {
+        let of_host = endpoint.aws_region();
+        let is_global =
+            matches!(endpoint.host(), "s3.amazonaws.com" | "s3-external-1.amazonaws.com");
+        let bucket = self.s3_store_bucket.as_deref().unwrap_or_default();
+        let before = endpoint.host().strip_prefix(bucket).filter(|_| !bucket.is_empty());
+        if endpoint.is_aws_website() {
+            return warn(
+                "s3_store_host",
+                "this host of Amazon's serves websites, and has no S3 API",
+            );
+        } else if endpoint.is_aws() && before.is_some_and(|rest| rest.starts_with(".s3")) {
+            let problem = "the host begins with the bucket: write it without, as the bucket is \
+                           put before it";
+            warn("s3_store_host", problem);
+        }
+        if endpoint.is_aws() && of_host.is_none() && region.is_empty() {
             let problem = "no region is in this host of Amazon's: us-east-1 is used; set \
                            s3_store_region_name";
             warn("s3_store_host", problem);
         } else if !region.is_empty() && !endpoint.is_in_partition_of(region) {
             warn("s3_store_region_name", "the host is in another partition than this region");
+        } else if let Some(of_host) =
+            of_host.filter(|it| !is_global && !region.is_empty() && it != region)
+        {
+            let problem = format!("the host is in the region {of_host}: it refuses the signatures");
+            warn("s3_store_region_name", &problem);
         }
     }
 

@@ -34,6 +34,8 @@ pub(super) fn warn(config: &OsloConfig, draft: &mut Draft) {
             let is_near = ["DEFAULT", "default", "glance_store"].contains(&group);
             if let Some(home) = at_home.filter(|home| *home != group && is_near) {
                 draft.warnings.push(told(format!("this option is read from [{home}] only")));
+            } else if let Some(meant) = misspelt(name).filter(|_| is_near && !is_option) {
+                draft.warnings.push(told(format!("unknown option: did you mean {meant}?")));
             } else if is_option && !is_read {
                 draft.warnings.push(told(elsewhere(draft, group)));
             } else if is_read && known.contains(name) || at_home.is_some() {
@@ -87,9 +89,23 @@ fn has_comment(text: &str) -> bool {
     [" #", "\t#", " ;", "\t;"].iter().any(|mark| text.contains(mark))
 }
 
-/// Returns whether an option's name has the prefix of S3 or Swift.
+/// Returns whether an option's name has the prefix of S3 or Swift, which may have `-` for `_`.
 pub(super) fn is_ours(name: &str) -> bool {
+    let name = name.replace('-', "_");
     ["s3_store_", "swift_store_"].iter().any(|ours| name.starts_with(ours))
+}
+
+/// Returns whether an option is about all backends: it may be in the section of a backend that is
+/// called `glance_store`.
+pub(super) fn is_of_all(name: &str) -> bool {
+    HOMES.iter().any(|(option, _)| *option == name)
+}
+
+/// Returns the option about all backends that a name resembles, but is not.
+fn misspelt(name: &str) -> Option<&'static str> {
+    let nearest = HOMES.iter().map(|(option, _)| (super::distance(name, option), *option)).min();
+    let (distance, option) = nearest?;
+    (distance > 0 && distance * 4 <= option.len()).then_some(option)
 }
 
 /// The options that are about all backends, and the section of each.

@@ -336,7 +336,8 @@ impl SwiftOptions {
 
     /// Warns about what has another effect than it seems, or none.
     pub(super) fn warn(&self, section: &Section<'_>, warnings: &mut Vec<ConfigError>) {
-        let mut warn = |name, problem: &str| warnings.push(section.wrong(name, false, problem));
+        let mut warn =
+            |name, problem: &str| warnings.push(section.wrong(name, is_secret(name), problem));
         if self.swift_store_large_object_chunk_size > self.swift_store_large_object_size {
             warn(
                 "swift_store_large_object_chunk_size",
@@ -353,6 +354,11 @@ impl SwiftOptions {
                            login fails";
             warn("swift_store_auth_address", problem);
         }
+        if let Some(problem) = self.own_reference().and_then(|own| own.problem_of_user())
+            && !by_file
+        {
+            warn("swift_store_user", problem);
+        }
         if !self.swift_store_multi_tenant {
             return;
         }
@@ -367,7 +373,8 @@ impl SwiftOptions {
 
     /// Checks the options together.
     pub(super) fn check(&self, section: &Section<'_>, errors: &mut Vec<ConfigError>) {
-        let mut wrong = |name, problem: &str| errors.push(section.wrong(name, false, problem));
+        let mut wrong =
+            |name, problem: &str| errors.push(section.wrong(name, is_secret(name), problem));
         if self.swift_store_auth_version != "3" {
             wrong("swift_store_auth_version", "expected 3");
         }
@@ -416,6 +423,11 @@ impl SwiftOptions {
             wrong("swift_store_enable_proxy", error.message());
         }
     }
+}
+
+/// Returns whether the value of an option is never shown.
+fn is_secret(name: &str) -> bool {
+    SwiftOptions::specs().iter().any(|spec| spec.name == name && spec.is_secret)
 }
 
 /// The size in bytes of what the options call a megabyte.
