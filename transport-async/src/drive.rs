@@ -83,6 +83,7 @@ async fn drive_into<M: Machine>(
         failed: None,
         running,
         peek,
+        first: None,
         cancelled: false,
         steps: 0,
     };
@@ -119,6 +120,8 @@ struct Driver<M: Machine> {
     /// Is told the leftovers; absent after the result has them.
     running: Option<Running>,
     peek: Option<Peek<M>>,
+    /// The exchange that is performed in this task.
+    first: Option<Pin<Box<dyn Future<Output = Completion> + Send>>>,
     cancelled: bool,
     /// How many steps of cleaning up pass before the leftovers are reported again.
     steps: usize,
@@ -159,7 +162,8 @@ impl<M: Machine> Driver<M> {
         }
     }
 
-    /// Performs each exchange in a task of its own.
+    /// Performs each exchange in a task of its own; but in this task one that brings the head which
+    /// the caller waits for, so that a small object is received without a task.
     async fn run_crew(
         &mut self,
         transport: &Transport,
@@ -192,17 +196,22 @@ impl<M: Machine> Driver<M> {
         self.peek.take_if(|peek| peek(machine));
     }
 
-    fn launch(&self, exchange: Exchange, transport: &Transport, ends: &Arc<Ends>) {
+    fn launch(&mut self, exchange: Exchange, transport: &Transport, ends: &Arc<Ends>) {
         let (waker, transport, ends) =
             (Arc::clone(&self.waker), transport.clone(), Arc::clone(ends));
         let mut flight = ExchangeInProgress::new(exchange, Some(Arc::clone(&waker)));
         let stop = self.stop.clone().filter(|_| flight.moves_bytes());
-        tokio::spawn(in_span(async move {
-            let done = fly(&mut flight, &transport, &ends, stop.as_slice()).await;
-            // The run may end with this completion, so what it lent must be returned first.
-            drop((flight, ends));
-            waker.hand_in(done);
-        }));
+        // When the future is done, it has dropped the flight and the ends: the run may end with this
+        // completion, so what it lent must be returned first.
+        let flown = async move { fly(&mut flight, &transport, &ends, stop.as_slice()).await };
+        if self.peek.is_some() && self.first.is_none() {
+            self.first = Some(Box::pin(flown));
+        } else {
+            tokio::spawn(in_span(async move {
+                let done = flown.await;
+                waker.hand_in(done);
+            }));
+        }
     }
 
     /// Opens the source for a machine that reads it through its stream window.
@@ -254,6 +263,10 @@ impl<M: Machine> Driver<M> {
         high: u64,
         timer: Option<&mut Pin<Box<Sleep>>>,
     ) -> Poll<Event> {
+        if let Some(Poll::Ready(done)) = self.first.as_mut().map(|first| first.as_mut().poll(cx)) {
+            self.first = None;
+            self.waker.hand_in(done);
+        }
         if self.waker.poll(cx).is_ready() {
             return Poll::Ready(Event::Woken);
         }

@@ -295,6 +295,7 @@ mod exchange;
 mod file;
 mod http_connection;
 mod incoming;
+mod opening;
 mod ordered_writer;
 mod pages;
 mod passes;

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::opening::{Opening, State};
 use crate::run::DropGuard;
 use crate::sink::Sink;
 
@@ -31,17 +32,25 @@ pub struct Reader<T> {
 
 enum End<T> {
     Running(JoinHandle<Result<T, Error>>),
+    /// The run has ended in the caller's task.
+    Ended(Option<Result<T, Error>>),
     Reached(T),
     Told,
 }
 
 impl<T> Reader<T> {
-    pub(crate) fn spawn(
-        run: impl FnOnce(Sink) -> Result<(JoinHandle<Result<T, Error>>, DropGuard), Error>,
-    ) -> Result<Self, Error> {
-        let (sender, pieces) = mpsc::channel(READY);
-        let (task, guard) = run(Sink::channel(sender))?;
-        Ok(Self { pieces, rest: Bytes::new(), end: End::Running(task), guard: Some(guard) })
+    /// Returns the reader of a run, which goes on in a task of its own unless it has ended.
+    pub(crate) fn of(pieces: mpsc::Receiver<Bytes>, opening: Opening<T>) -> Self
+    where
+        T: Send + 'static,
+    {
+        let (state, guard) = opening.into_parts();
+        let end = match state {
+            State::Running(run) => End::Running(tokio::spawn(run)),
+            State::Ended(result) => End::Ended(Some(result)),
+            State::Taken => End::Told,
+        };
+        Self { pieces, rest: Bytes::new(), end, guard }
     }
 
     /// Reads and drops the remaining bytes, and returns the machine's output.
@@ -83,10 +92,22 @@ impl<T> Reader<T> {
         if let Some(piece) = ready!(self.pieces.poll_recv(cx)) {
             return Poll::Ready(Some(Ok(piece)));
         }
-        let End::Running(task) = &mut self.end else { return Poll::Ready(None) };
-        let joined = ready!(Pin::new(task).poll(cx));
-        let Some(guard) = self.guard.take() else { return Poll::Ready(None) };
-        match guard.join(joined) {
+        let result = match &mut self.end {
+            End::Running(task) => {
+                let joined = ready!(Pin::new(task).poll(cx));
+                let Some(guard) = self.guard.take() else { return Poll::Ready(None) };
+                guard.join(joined)
+            }
+            End::Ended(result) => {
+                let Some(result) = result.take() else { return Poll::Ready(None) };
+                if let Some(guard) = self.guard.take() {
+                    guard.settle();
+                }
+                result
+            }
+            End::Reached(_) | End::Told => return Poll::Ready(None),
+        };
+        match result {
             Ok(output) => {
                 self.end = End::Reached(output);
                 Poll::Ready(None)
@@ -129,6 +150,12 @@ impl<T> fmt::Debug for Reader<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Reader(..)")
     }
+}
+
+/// Returns a sink, and the pieces that it is given.
+pub(crate) fn channel() -> (Sink, mpsc::Receiver<Bytes>) {
+    let (sender, pieces) = mpsc::channel(READY);
+    (Sink::channel(sender), pieces)
 }
 
 /// Pieces that wait to be read.

@@ -1,9 +1,11 @@
 //! A task that is about to run, and its result.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use apus_core::Error;
 use apus_core::contract::{IntoMachine, Machine, OpensHead, Start};
@@ -15,7 +17,8 @@ use crate::cancel::CancelToken;
 use crate::client::Transport;
 use crate::drive::{DriveContext, Peek, drive, spanned};
 use crate::ends::Ends;
-use crate::reader::Reader;
+use crate::opening::Opening;
+use crate::reader::{Reader, channel};
 use crate::sink::Sink;
 use crate::source::Source;
 
@@ -117,11 +120,12 @@ where
     ///
     /// The task's options are invalid. Later failures are errors of the reader.
     pub fn reader(self) -> Result<Reader<Output<T, S>>, Error> {
-        self.read(None)
+        let (sink, pieces) = channel();
+        Ok(Reader::of(pieces, self.begin(sink, None)?))
     }
 
-    /// Runs in a task of its own, waits until the metadata of what is downloaded is known, and
-    /// returns it with a reader of the bytes. The reader replaces the sink.
+    /// Waits until the metadata of what is downloaded is known, and returns it with a reader of the
+    /// bytes, which are received in a task of its own. The reader replaces the sink.
     ///
     /// # Errors
     ///
@@ -132,7 +136,7 @@ where
         T::Machine: OpensHead<Head: Clone + Send + 'static>,
     {
         self.ends.heads = true;
-        let (sender, head) = oneshot::channel();
+        let (sender, mut head) = oneshot::channel();
         let mut sender = Some(sender);
         let peek: Peek<T::Machine> = Box::new(move |machine| match machine.head() {
             Some(head) => {
@@ -141,25 +145,38 @@ where
             }
             None => false,
         });
-        let reader = self.read(Some(peek))?;
-        match head.await {
-            Ok(head) => Ok((head, reader)),
+        let (sink, pieces) = channel();
+        let mut opening = self.begin(sink, Some(peek))?;
+        let head = poll_fn(|cx| {
+            let polled = opening.poll(cx);
+            match head.try_recv() {
+                Ok(head) => Poll::Ready(Some(head)),
+                Err(_) => polled.map(|()| None),
+            }
+        })
+        .await;
+        let reader = Reader::of(pieces, opening);
+        match head {
+            Some(head) => Ok((head, reader)),
             // The run has ended.
-            Err(_) => Err(match reader.finish().await {
+            None => Err(match reader.finish().await {
                 Err(error) => error,
                 Ok(_) => Error::invalid_response("the download ended without metadata"),
             }),
         }
     }
 
-    fn read(self, peek: Option<Peek<T::Machine>>) -> Result<Reader<Output<T, S>>, Error> {
-        Reader::spawn(|sink| {
-            let token = CancelToken::new();
-            let (running, claim) = self.cleanups.begin();
-            let guard = DropGuard { token: token.clone(), claim: Some(claim) };
-            let run = self.write_to(sink).cancel_on(token);
-            Ok((tokio::spawn(run.drive(running, peek)?), guard))
-        })
+    /// Returns the run, which has not begun.
+    fn begin(
+        self,
+        sink: Sink,
+        peek: Option<Peek<T::Machine>>,
+    ) -> Result<Opening<Output<T, S>>, Error> {
+        let token = CancelToken::new();
+        let (running, claim) = self.cleanups.begin();
+        let guard = DropGuard { token: token.clone(), claim: Some(claim) };
+        let run = self.write_to(sink).cancel_on(token).drive(running, peek)?;
+        Ok(Opening::new(run, guard))
     }
 
     /// Makes the machine. The span begins in the caller's span, in whichever task the future runs.
@@ -206,6 +223,11 @@ pub(crate) struct DropGuard {
 }
 
 impl DropGuard {
+    /// Ends the wait for a run whose result the caller has.
+    pub(crate) fn settle(mut self) {
+        self.claim.take().map(Claim::settle);
+    }
+
     /// Returns the result of the task; resumes its panic.
     pub(crate) fn join<T>(
         mut self,
