@@ -155,6 +155,14 @@ impl<S: Service> Client<S> {
         self
     }
 
+    /// Reports what its runs have begun and not removed to this set, which others may share: see
+    /// [`Stores::cleanups`](crate::Stores::cleanups).
+    #[must_use]
+    pub fn with_cleanups(mut self, cleanups: CleanUps) -> Self {
+        self.context.cleanups = cleanups;
+        self
+    }
+
     /// Returns the service.
     pub fn service(&self) -> &Arc<S> {
         &self.service

@@ -1,6 +1,10 @@
 //! `stat` and `copy` of many objects.
 
-use apus_conformance::server::{EmbeddedOpenStack, FaultyS3, OpenStackModel, Operation, S3Model};
+use std::time::{Duration, Instant};
+
+use apus_conformance::server::{
+    EmbeddedOpenStack, Fault, FaultyS3, OpenStackModel, Operation, Plan, S3Model,
+};
 
 use crate::program::Program;
 
@@ -72,4 +76,32 @@ fn a_prefix_is_copied_through_the_client_or_by_the_server() {
     program.run_with(&["copy", "-", "--to", "cold"], b"top\nnone\n").ends(9).says("none: ");
     assert_eq!(cold.model().object("archive", "top").unwrap().body, "1");
     program.run(&["copy", "a/00", "a/01", "--to", "cold", "--id", "x"]).ends(2).says("--id");
+}
+
+/// The source takes 12 seconds.
+#[test]
+fn a_copy_that_is_refused_reads_no_more_of_its_source() {
+    let slow = Fault::Trickle(1 << 20, Duration::from_millis(300));
+    let model = S3Model::new().with_bucket("images");
+    let model = model.with_object("images", "large", vec![1; 40 << 20]);
+    let from =
+        FaultyS3::start(model.with_plan(Plan::new().always(Operation::GetObject, slow))).unwrap();
+    let refused = Fault::Refuse(403, "AccessDenied");
+    let plan = Plan::new()
+        .always(Operation::CreateMultipartUpload, refused.clone())
+        .always(Operation::PutObject, refused);
+    let to = FaultyS3::start(S3Model::new().with_bucket("copies").with_plan(plan)).unwrap();
+    let program = Program::new().with_endpoint("fast", &from.endpoint(), "images").with_backend(
+        "other",
+        "s3",
+        &format!(
+            "s3_store_host = {}\ns3_store_access_key = AK\ns3_store_secret_key = a/secret\n\
+                 s3_store_bucket = copies\ns3_store_large_object_size = 6\n\
+                 s3_store_large_object_chunk_size = 5\n",
+            to.endpoint()
+        ),
+    );
+    let begun = Instant::now();
+    program.run(&["copy", "fast:large", "--to", "other"]).ends(5).says("backend other");
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
 }

@@ -24,11 +24,15 @@ mod resumed;
 mod s3;
 #[cfg(target_os = "linux")]
 mod shells;
+#[cfg(unix)]
+mod signals;
 mod snapshots;
 mod sources;
 mod swift;
 mod sync;
 mod tenants;
+#[cfg(unix)]
+mod together;
 #[cfg(unix)]
 mod unheard;
 mod uploads;

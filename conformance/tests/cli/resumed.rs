@@ -43,6 +43,13 @@ fn kill(mut child: Child) {
     child.wait().unwrap();
 }
 
+/// Whether the state of an upload was written.
+fn has_state(program: &Program) -> bool {
+    let is_state = |path: &Path| path.extension().is_some_and(|it| it == "json");
+    fs::read_dir(program.path("state/apus"))
+        .is_ok_and(|mut all| all.any(|entry| is_state(&entry.unwrap().path())))
+}
+
 fn files(folder: &Path) -> usize {
     fs::read_dir(folder).map(Iterator::count).unwrap_or_default()
 }
@@ -73,7 +80,7 @@ fn an_upload_to_s3_goes_on_after_its_parts() {
     let child = start(&program, &[&["--limit-rate", "4M"], &put[..]].concat());
     let parts = || server.model().open_uploads().first().map_or(0, |upload| upload.parts.len());
     wait("no second part", || parts() >= 2);
-    wait("no state", || files(&program.path("state/apus")) > 0);
+    wait("no state", || has_state(&program));
     // The state is looked at five times in a second.
     thread::sleep(Duration::from_millis(400));
     kill(child);
@@ -100,7 +107,7 @@ fn a_file_that_was_changed_is_not_mixed_with_its_old_parts() {
     let (server, program, _) = s3();
     let put = ["put", "image", "--resume"];
     let child = start(&program, &[&["--limit-rate", "4M"], &put[..]].concat());
-    wait("no state", || files(&program.path("state/apus")) > 0);
+    wait("no state", || has_state(&program));
     kill(child);
     let other = vec![9; 12 << 20];
     program.write("image", &other);
@@ -116,7 +123,7 @@ fn a_file_of_the_same_size_and_time_is_not_mixed_with_its_old_parts() {
     let put = ["put", "image", "--resume"];
     let child = start(&program, &[&["--limit-rate", "4M"], &put[..]].concat());
     let parts = || server.model().open_uploads().first().map_or(0, |upload| upload.parts.len());
-    wait("no part", || parts() >= 1 && files(&program.path("state/apus")) > 0);
+    wait("no part", || parts() >= 1 && has_state(&program));
     thread::sleep(Duration::from_millis(400));
     kill(child);
     let path = program.path("image");
@@ -171,7 +178,7 @@ fn an_upload_to_swift_goes_on_after_its_segments() {
     let child = start(&program, &[&["--limit-rate", "4M"], &put[..]].concat());
     let puts = || cloud.model().count(OpenStackOperation::PutObject);
     wait("no third segment", || puts() >= 3);
-    wait("no state", || files(&program.path("state/apus")) > 0);
+    wait("no state", || has_state(&program));
     thread::sleep(Duration::from_millis(400));
     kill(child);
     let sent = puts();

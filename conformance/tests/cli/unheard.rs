@@ -140,3 +140,65 @@ fn rows_that_are_not_all_written_are_told_of() {
     reader.join().unwrap();
     ran.ends(1).says("fifo: could not write all rows: Broken pipe");
 }
+
+/// `apus … | head -1` of whatever is longer than a pipe.
+#[test]
+fn every_command_ends_quietly_when_its_reader_has_enough() {
+    let (_server, program) = stage();
+    let big = vec![b'\n'; 1 << 20];
+    program.run_with(&["-q", "put", "-", "--id", "big"], &big).ends(0);
+    for at in 0..4 {
+        let folder = program.path("dir");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(format!("f{at}")), b"bytes").unwrap();
+    }
+    // What is done is done, and a list that was read in part is no failure.
+    for command in [
+        &["ls"][..],
+        &["ls", "--human-readable"],
+        &["--json", "ls"],
+        &["du"],
+        &["stat", "-R", "fast:"],
+        &["sync", "dir", "fast:s/"],
+        &["copy", "-R", "s/", "--to", "fast", "--id", "t/"],
+        &["rm", "-R", "fast:t/"],
+        &["presign", "a"],
+        &["config", "check"],
+        &["--help"],
+        &["help", "get"],
+        &["--version"],
+        &["completions", "bash"],
+        &["man"],
+    ] {
+        let ran = run(&program, command, Out::Closed);
+        assert!(!ran.err.contains("panicked"), "{command:?} {ran:?}");
+        assert_eq!(ran.code, 0, "{command:?} {ran:?}");
+        assert!(!ran.err.contains("Broken pipe"), "{command:?} {ran:?}");
+    }
+    // What is nowhere else is not complete.
+    for command in [&["cat", "big"][..], &["cat", "a", "b", "big"]] {
+        let ran = run(&program, command, Out::Closed);
+        assert!(!ran.err.contains("panicked"), "{command:?} {ran:?}");
+        ran.ends(1).says("Broken pipe");
+    }
+    let names = names(&program);
+    assert!(names.contains(&"s/f3".to_owned()) && !names.contains(&"t/f3".to_owned()));
+}
+
+/// Both streams closed, as by a daemon that starts programs without any.
+#[test]
+fn without_any_stream_a_command_does_its_work() {
+    let (_server, program) = stage();
+    program.write("image", b"an image");
+    let shell = |line: &str| {
+        let mut command = Command::new("sh");
+        command.args(["-c", line, "sh"]).arg(&*APUS).arg(program.path("glance-api.conf"));
+        command.current_dir(program.path("")).status().unwrap().code()
+    };
+    let put = "\"$1\" -c \"$2\" put image <&- >&- 2>&-";
+    assert!(matches!(shell(put), Some(0 | 1)));
+    assert!(names(&program).contains(&"image".to_owned()));
+    assert_eq!(shell("\"$1\" -c \"$2\" get image -o copy <&- >&- 2>&-"), Some(0));
+    assert_eq!(fs::read(program.path("copy")).unwrap(), b"an image");
+    assert_eq!(shell("\"$1\" -c \"$2\" get none -o copy <&- >&- 2>&-"), Some(3));
+}

@@ -14,7 +14,9 @@ mod server;
 use std::fmt;
 
 use apus_blocking::{Sink, Source};
+use apus_core::Error;
 use apus_core::checksum::{Algorithm, Value};
+use apus_core::error::ExchangeErrorKind;
 use apus_core::location::{S3Location, SwiftLocation};
 use apus_core::store::{Add, AddResult, Address, Get, StoreBackend, StoredImage};
 use clap::Args;
@@ -131,20 +133,23 @@ fn one(
     let get = Get { digests, size: Some(size), ..Get::default() };
     let mut reader = open.stores.reader(&stored, &get).map_err(&from)?.outcome;
     let into = Place::of_new(there, &id);
+    let at_source = |error: Error| Failure::from(error).at(&Place::of_stored(open, &stored));
     let image = Add::new(id).with_size(size);
     let added = open.stores.add(Some(to), image, Source::reader(&mut reader, size));
-    let got = match (added.is_err(), reader.finish()) {
-        (false, Err(error)) => {
-            return Err(Failure::from(error).at(&Place::of_stored(open, &stored)));
+    let added = match added {
+        Ok(added) => added,
+        // The download's error says why there was no more to send; also that it was cancelled.
+        Err(error) if is_of_source(error.protocol()) => {
+            let left = error.protocol().leftovers().to_vec();
+            return Err(match reader.finish() {
+                Err(cause) => at_source(left.into_iter().fold(cause, Error::with_leftover)),
+                Ok(_) => Failure::from(error).at(&into),
+            });
         }
-        // The upload's error comes first, unless its source failed.
-        (true, Err(error)) if !error.is_cancelled() => {
-            return Err(Failure::from(error).at(&Place::of_stored(open, &stored)));
-        }
-        (_, got) => got,
+        // The download is cancelled, not read to its end.
+        Err(error) => return Err(Failure::from(error).at(&into)),
     };
-    let added = added.map_err(|error| Failure::from(error).at(&into))?;
-    let got = got?;
+    let got = reader.finish().map_err(at_source)?;
     let copied = StoredImage::new(added.url.as_str(), Some(to));
     let same =
         |algorithm, hex: &str| got.digests.value(algorithm).is_some_and(|value| value.hex() == hex);
@@ -194,6 +199,11 @@ fn one(
         got.validation
     ));
     Ok(())
+}
+
+/// Whether an upload failed because its source did.
+fn is_of_source(error: &Error) -> bool {
+    error.exchange_error().is_some_and(|error| error.kind() == ExchangeErrorKind::Source)
 }
 
 /// How a stored copy was compared with what was read.

@@ -5,14 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use apus_blocking::{CancelToken, Stores};
 use apus_core::contract::OnFailure;
+use apus_host::files::remove_unfinished;
 
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::watch::Watch;
 
 /// Cancels all runs when the process is interrupted or asked to end, so that uploads are aborted
-/// and the objects of a trial are removed. A second signal ends the process at once, and names what
-/// is left on the servers.
+/// and the objects of a trial are removed. A second signal ends the process at once, names what is
+/// left on the servers, and removes the temporary files.
 #[derive(Clone, Debug)]
 pub(crate) struct Interrupt(CancelToken);
 
@@ -29,6 +30,9 @@ impl Interrupt {
         ctrlc::set_handler(move || {
             if AGAIN.swap(true, Ordering::AcqRel) {
                 tell_left(output);
+                for (file, why) in remove_unfinished() {
+                    output.warn(format_args!("left behind: {}: {why}", file.display()));
+                }
                 std::process::exit(Exit::Interrupted as i32);
             }
             let (why, leave) = match KEEPS.load(Ordering::Acquire) {

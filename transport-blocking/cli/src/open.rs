@@ -263,7 +263,8 @@ impl Open {
         let service = s3::Service::clone(store.service());
         let auth = store.auth().map_err(Failure::from)?;
         let client = Client::with_transport(self.transport(store.id())?, service, auth)
-            .with_observer(Arc::clone(&self.watch) as Arc<dyn Observer>);
+            .with_observer(Arc::clone(&self.watch) as Arc<dyn Observer>)
+            .with_cleanups(self.stores.cleanups().clone());
         let client = match &self.rate {
             Some(limits) => client.with_rate_limits(Arc::clone(limits)),
             None => client,
@@ -297,7 +298,8 @@ impl Open {
         let auth = Auth::from_shared(Arc::clone(&session) as Arc<Mutex<dyn Authenticator>>);
         let transport = self.transport(store.id())?;
         let client = Client::with_transport(transport, service, auth)
-            .with_observer(Arc::clone(&self.watch) as Arc<dyn Observer>);
+            .with_observer(Arc::clone(&self.watch) as Arc<dyn Observer>)
+            .with_cleanups(self.stores.cleanups().clone());
         let client = match &self.rate {
             Some(limits) => client.with_rate_limits(Arc::clone(limits)),
             None => client,

@@ -5,10 +5,12 @@
 //! | `put` | the checkpoint of the upload: its id, the parts that the server has | the state folder |
 //! | `get` | the bytes so far, and ETag and size of the object that they are of | beside the file |
 //!
-//! Both outlive a killed process. They are removed when the transfer is complete.
+//! Both outlive a killed process. They are removed when the transfer is complete. While a process
+//! continues a transfer, another one that begins with it is refused.
 
 pub(crate) mod get;
 pub(crate) mod left;
+mod lock;
 pub(crate) mod put;
 
 use std::fs::{self, File, OpenOptions};

@@ -18,6 +18,7 @@ use apus_core::swift::{HeadContainer, PutContainer};
 use apus_core::{api, checksum::Digests};
 use serde::{Deserialize, Serialize};
 
+use super::lock::Lock;
 use crate::Stage;
 use crate::exit::{Exit, Failure};
 use crate::open::{Account, Open};
@@ -104,11 +105,23 @@ fn state_of(place: &Place) -> Option<PathBuf> {
     Some(super::folder()?.join(format!("put-{}.json", hex.get(..32)?)))
 }
 
+/// Returns the file that is locked by the process that has the state in `kept_in`.
+fn lock_of(kept_in: &Path) -> PathBuf {
+    kept_in.with_extension("lock")
+}
+
 /// Says what an earlier upload to this place has left, if a state of it was kept. Returns whether it
 /// has left something.
 pub(crate) fn tell_left(stage: &Stage, place: &Place) -> bool {
-    let state = state_of(place).and_then(|path| super::read::<State>(&path));
-    if let Some(state) = &state {
+    let kept_in = state_of(place);
+    let is_held = kept_in.as_ref().is_some_and(|path| Lock::is_held(&lock_of(path)));
+    let state = kept_in.and_then(|path| super::read::<State>(&path));
+    if let (Some(state), true) = (&state, is_held) {
+        stage.output.remark(format_args!(
+            "another process stores this object: {}",
+            state.checkpoint.told()
+        ));
+    } else if let Some(state) = &state {
         stage.output.remark(format_args!(
             "left behind by an earlier upload: {}; to continue it: put {} --resume",
             state.checkpoint.told(),
@@ -137,6 +150,11 @@ pub(crate) fn run(
     let again = file.try_clone().map_err(failed)?;
     let kept_in = state_of(place)
         .ok_or_else(|| Failure::configuration("--resume requires HOME or XDG_STATE_HOME"))?;
+    let lock = lock_of(&kept_in);
+    let Some(_lock) = Lock::take(&lock).map_err(|error| Failure::file(&lock, &error))? else {
+        let what = "another process stores this object with --resume";
+        return Err(Failure::new(Exit::Other, format!("{place}: {what}")));
+    };
     let known = super::read::<State>(&kept_in);
     let same = known.as_ref().filter(|state| state.facts == facts);
     if let (Some(state), None) = (&known, same) {
@@ -234,11 +252,20 @@ type Ended = Result<(String, u64, Vec<Leftover>), Failure>;
 
 impl Target<'_> {
     fn upload(self, from: Option<Kept>) -> Ended {
-        match self.open.backend()? {
+        let id = self.id;
+        let ended = match self.open.backend()? {
             StoreBackend::S3(store) => self.upload_s3(store, from),
             StoreBackend::Swift(store) => self.upload_swift(store, from),
             _ => Err(Failure::usage("this kind of backend has no plain uploads")),
-        }
+        };
+        ended.map_err(|failure| match (failure.exit, failure.status) {
+            // The condition that it does not exist was refused.
+            (Exit::Duplicate, Some(412)) => {
+                let message = format!("object {id} exists already: {}", failure.message);
+                Failure { message, ..failure }
+            }
+            _ => failure,
+        })
     }
 
     fn upload_s3(&self, store: &S3Store, from: Option<Kept>) -> Ended {

@@ -22,6 +22,7 @@
 //! | a file without write permission | an error, even if its directory would allow to replace it |
 //! | `/dev/stdout`, `/dev/fd/N`, files in `/proc` and `/sys` | written to directly, appended |
 //! | a process that is killed | leaves `.apus-RANDOM.part` behind; it may be removed |
+//! | a process that ends by itself | calls [`remove_unfinished`] before, unless all outputs are dropped |
 //! | to be continued ([`Output::resumable`]) | `.NAME` and a suffix in place of the random name; locked, and kept without a commit; a link or what is no file is refused |
 //!
 //! On Windows, a new file has the permissions that its directory gives it, also if it replaces
@@ -38,7 +39,7 @@ use std::env;
 use std::path::PathBuf;
 
 pub use self::below::create_parents;
-pub use self::output::{Output, Remark};
+pub use self::output::{Output, Remark, remove_unfinished};
 
 /// Returns a path whose `~` is the user's home directory.
 pub fn home(path: &str) -> PathBuf {

@@ -1,5 +1,6 @@
 //! A file that is written under another name and then replaces the file of its path.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, RandomState};
@@ -168,7 +169,7 @@ impl Output {
             }
         };
         open.file.sync_all().map_err(|error| failed(path, "", &error))?;
-        fs::rename(part, path).map_err(|error| {
+        fs::rename(part, path).inspect(|()| forget(part)).map_err(|error| {
             let what = match error.kind() {
                 ErrorKind::ResourceBusy | ErrorKind::CrossesDevices => {
                     "can't be replaced, because it is a mount point; write to another file and \
@@ -207,6 +208,26 @@ impl Output {
     }
 }
 
+/// Removes the temporary files of all [`Output`]s of this process that are neither committed nor kept,
+/// for a process that ends without dropping them. Returns those that could not be removed, with the
+/// reasons.
+pub fn remove_unfinished() -> Vec<(PathBuf, io::Error)> {
+    let parts = std::mem::take(&mut *unfinished());
+    let removed = parts.into_iter().map(|part| (fs::remove_file(&part), part));
+    let left = removed.filter_map(|(removed, part)| Some((part, removed.err()?)));
+    // Its own thread has removed or renamed it meanwhile.
+    left.filter(|(_, error)| error.kind() != ErrorKind::NotFound).collect()
+}
+
+fn forget(part: &Path) {
+    unfinished().remove(part);
+}
+
+fn unfinished() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Writes each call's bytes after those of the previous call.
 impl Write for &Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -222,6 +243,7 @@ impl Drop for Open {
     fn drop(&mut self) {
         if let Some(part) = self.part.as_ref().filter(|_| !self.is_kept) {
             let _ = fs::remove_file(part);
+            forget(part);
         }
     }
 }
@@ -265,7 +287,10 @@ fn part_of(path: &Path, remarks: &mut Vec<Remark>) -> io::Result<Open> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         private(&mut options, old.is_some());
-        match options.open(&part) {
+        // Before it exists, since opening may take for ever, and must not hold the lock.
+        unfinished().insert(part.clone());
+        let opened = options.open(&part).inspect_err(|_| forget(&part));
+        match opened {
             Ok(file) => break (file, part),
             Err(error) if error.kind() == ErrorKind::AlreadyExists && tries < TRIES => tries += 1,
             Err(error) => {

@@ -1,0 +1,259 @@
+//! Signals at any moment: at each request of a command in turn, once and twice. What a command had
+//! begun is removed or named, files are whole or as they were, and nothing panics.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use apus_conformance::program::APUS;
+use apus_conformance::server::{Request, S3Model, Scripted};
+
+use crate::program::{Program, Ran};
+
+/// What happens when the request of this number has arrived, before it is applied.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    request: u64,
+    signal: &'static str,
+    /// A second signal follows, while the request is in flight.
+    again: bool,
+}
+
+/// A server that sends signals to the program that uses it.
+struct Stage {
+    program: Program,
+    model: Arc<Mutex<S3Model>>,
+    aim: Arc<Aim>,
+    _server: Scripted,
+}
+
+#[derive(Default)]
+struct Aim {
+    moment: Mutex<Option<Moment>>,
+    process: AtomicU32,
+    arrived: AtomicU64,
+}
+
+impl Aim {
+    fn at_request(&self) {
+        let number = self.arrived.fetch_add(1, Ordering::SeqCst) + 1;
+        let moment = *self.moment.lock().unwrap();
+        let Some(moment) = moment.filter(|moment| moment.request == number) else { return };
+        // The test stores the number of the process after it started it.
+        let process = wait(|| Some(self.process.load(Ordering::SeqCst)).filter(|id| *id > 0));
+        let signal = || {
+            let _ = Command::new("kill")
+                .args([&format!("-{}", moment.signal), &process.to_string()])
+                .stderr(Stdio::null())
+                .status();
+            thread::sleep(Duration::from_millis(100));
+        };
+        signal();
+        if moment.again {
+            signal();
+        }
+    }
+}
+
+fn wait<T>(what: impl Fn() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = what() {
+            return found;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+impl Stage {
+    fn new() -> Self {
+        let model = Arc::new(Mutex::new(S3Model::new()));
+        let aim = Arc::new(Aim::default());
+        let (shared, aimed) = (Arc::clone(&model), Arc::clone(&aim));
+        let server = Scripted::start(move |request: &Request| {
+            aimed.at_request();
+            shared.lock().unwrap().handle(request)
+        });
+        let server = server.unwrap();
+        let mut program = Program::new();
+        for (id, bucket) in [("fast", "images"), ("other", "copies")] {
+            let options = format!(
+                "s3_store_host = {}\ns3_store_access_key = AK\ns3_store_secret_key = a/secret\n\
+                 s3_store_bucket = {bucket}\ns3_store_large_object_size = 6\n\
+                 s3_store_large_object_chunk_size = 5\ns3_store_thread_pools = 2\n",
+                server.endpoint()
+            );
+            program = program.with_backend(id, "s3", &options);
+        }
+        let program = program.with_secret("a/secret");
+        program.write("image", &vec![7; 11 << 20]);
+        program.write("small", &[7; 1000]);
+        for at in 0..4 {
+            fs::create_dir_all(program.path("dir/sub")).unwrap();
+            program.write(&format!("dir/sub/{at}"), &[at; 1000]);
+        }
+        fs::copy(program.path("image"), program.path("dir/image")).unwrap();
+        Self { program, model, aim, _server: server }
+    }
+
+    /// Puts the server and the folder `out` into the state in which each run begins.
+    fn reset(&self) {
+        let model = S3Model::new().with_bucket("images").with_bucket("copies");
+        let model = model.with_object("images", "stored", vec![3; 11 << 20]);
+        let model = (0..4_u8).fold(model, |model, at| {
+            model.with_object("images", &format!("a/{at}"), vec![at; 1000])
+        });
+        *self.model.lock().unwrap() = model;
+        let _ = fs::remove_dir_all(self.program.path("out"));
+        fs::create_dir(self.program.path("out")).unwrap();
+        self.program.write("out/file", b"old");
+    }
+
+    /// Runs a command; returns whether the moment came.
+    fn run(&self, arguments: &[&str], moment: Moment) -> (Ran, bool) {
+        self.reset();
+        self.aim.arrived.store(0, Ordering::SeqCst);
+        self.aim.process.store(0, Ordering::SeqCst);
+        *self.aim.moment.lock().unwrap() = Some(moment);
+        let mut command = Command::new(&*APUS);
+        command.arg("--config").arg(self.program.path("glance-api.conf")).args(arguments);
+        command.current_dir(self.program.path(""));
+        command.env("XDG_STATE_HOME", self.program.path("state"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        self.aim.process.store(child.id(), Ordering::SeqCst);
+        let output = child.wait_with_output().unwrap();
+        *self.aim.moment.lock().unwrap() = None;
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let code = output.status.code().unwrap_or(-1);
+        let ran = Ran { code, out: text(output.stdout), err: text(output.stderr) };
+        (ran, self.aim.arrived.load(Ordering::SeqCst) >= moment.request)
+    }
+
+    /// Files below `out`, and their lengths.
+    fn files(&self) -> BTreeMap<String, u64> {
+        let (mut found, mut open) = (BTreeMap::new(), vec![self.program.path("out")]);
+        while let Some(next) = open.pop() {
+            for entry in fs::read_dir(next).unwrap().map(Result::unwrap) {
+                match entry.file_type().unwrap().is_dir() {
+                    true => open.push(entry.path()),
+                    false => {
+                        let name = entry.file_name().into_string().unwrap();
+                        found.insert(name, entry.metadata().unwrap().len());
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// Interrupts a command at each of its requests.
+    fn at_each(&self, arguments: &[&str], check: impl Fn(&Ran, &str)) {
+        // Both signals have one handler.
+        for (signal, again, first) in [("INT", false, 1), ("TERM", false, 2), ("INT", true, 1)] {
+            for request in first.. {
+                let moment = Moment { request, signal, again };
+                let (ran, came) = self.run(arguments, moment);
+                if !came || (signal == "TERM" && request > first) {
+                    assert!(request > 1, "nothing was sent: {ran:?}");
+                    break;
+                }
+                let what = format!("{arguments:?} at {moment:?}: {ran:?}");
+                assert!(matches!(ran.code, 0 | 130), "{what}");
+                assert!(!ran.err.contains("panicked"), "{what}");
+                // Who is stopped is told so.
+                assert!(ran.code == 0 || ran.err.contains("stopp"), "{what}");
+                for upload in self.model.lock().unwrap().open_uploads() {
+                    // An upload whose creation was not answered has no id yet.
+                    let is_known = again && upload.parts.is_empty();
+                    let id = &upload.id;
+                    assert!(is_known || ran.err.contains(id), "{id} of {} {what}", upload.key);
+                }
+                check(&ran, &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_put_that_is_stopped_leaves_no_parts() {
+    let stage = Stage::new();
+    for more in [&["--hash", "none"][..], &[]] {
+        stage.at_each(&[&["put", "image"][..], more].concat(), |ran, what| {
+            let model = stage.model.lock().unwrap();
+            let is_stored = model.object("images", "image").is_some();
+            assert!(ran.code != 0 || is_stored, "{what}");
+            assert!(!is_stored || ran.code == 0 || ran.err.contains("left behind"), "{what}");
+        });
+    }
+}
+
+#[test]
+fn a_small_put_that_is_stopped_says_what_is_stored() {
+    let stage = Stage::new();
+    stage.at_each(&["put", "small"], |ran, what| {
+        let is_stored = stage.model.lock().unwrap().object("images", "small").is_some();
+        assert!(ran.code != 0 || is_stored, "{what}");
+    });
+}
+
+#[test]
+fn a_get_that_is_stopped_leaves_the_old_file() {
+    let stage = Stage::new();
+    stage.at_each(&["get", "stored", "-o", "out/file"], |ran, what| {
+        let length = match ran.code {
+            0 => 11 << 20,
+            _ => 3,
+        };
+        assert_eq!(stage.files(), BTreeMap::from([("file".to_owned(), length)]), "{what}");
+    });
+}
+
+#[test]
+fn a_copy_that_is_stopped_leaves_no_parts() {
+    let stage = Stage::new();
+    stage.at_each(&["copy", "fast:stored", "--to", "other"], |ran, what| {
+        let model = stage.model.lock().unwrap();
+        assert!(model.object("images", "stored").is_some(), "{what}");
+        let is_stored = model.object("copies", "stored").is_some();
+        assert!(ran.code != 0 || is_stored, "{what}");
+    });
+}
+
+#[test]
+fn a_sync_that_is_stopped_goes_on_later() {
+    let stage = Stage::new();
+    stage.at_each(&["sync", "dir", "fast:b/"], |_, what| {
+        stage.program.run(&["-q", "sync", "dir", "fast:b/"]).ends(0);
+        let model = stage.model.lock().unwrap();
+        assert_eq!(model.object("images", "b/image").unwrap().body.len(), 11 << 20, "{what}");
+        assert_eq!(model.keys("images").len(), 10, "{what}");
+    });
+    stage.at_each(&["sync", "fast:", "out"], |_, what| {
+        for (name, length) in stage.files() {
+            let whole = match &*name {
+                "file" => 3,
+                "stored" => 11 << 20,
+                _ => 1000,
+            };
+            assert!(length == whole && !name.starts_with('.'), "{name} {what}");
+        }
+        stage.program.run(&["-q", "sync", "fast:", "out"]).ends(0);
+        assert_eq!(stage.files().len(), 6, "{what}");
+    });
+}
+
+#[test]
+fn a_removal_that_is_stopped_says_how_far_it_got() {
+    let stage = Stage::new();
+    stage.at_each(&["rm", "-R", "fast:a/"], |ran, what| {
+        let left = stage.model.lock().unwrap().keys("images").len();
+        assert!(ran.code != 0 || left == 1, "{what}");
+        assert!(left >= 1, "{what}");
+    });
+}
