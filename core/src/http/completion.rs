@@ -22,6 +22,7 @@ pub struct Completion {
     computed: Few<Value>,
     origin: Origin,
     identity: Option<Arc<Sent>>,
+    refused_credentials: bool,
 }
 
 impl Completion {
@@ -48,7 +49,7 @@ impl Completion {
         let told = identity.as_deref();
         computed.extend(told.and_then(|told| told.trailer.get().copied()));
         let sent = told.map_or(0, |told| told.bytes.load(Ordering::Relaxed));
-        Self { draft, outcome, sent, computed, origin, identity }
+        Self { draft, outcome, sent, computed, origin, identity, refused_credentials: false }
     }
 
     /// Returns the draft of the exchange.
@@ -108,6 +109,17 @@ impl Completion {
 
     pub(crate) fn is_renewal(&self) -> bool {
         self.origin.renewal
+    }
+
+    /// Returns it as the completion of a request that is worth sending again with other credentials.
+    pub(crate) fn with_refused_credentials(self) -> Self {
+        Self { refused_credentials: true, ..self }
+    }
+
+    /// Whether the request is worth sending again with other credentials, which the pump has left to
+    /// the machine: the draft is [sent after a look](Draft::after_look).
+    pub(crate) fn has_refused_credentials(&self) -> bool {
+        self.refused_credentials
     }
 
     /// Whether this is the completion of the exchange with this identity.

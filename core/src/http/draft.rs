@@ -74,6 +74,9 @@ pub struct Draft {
     pub(crate) retry_policy: Option<RetryPolicy>,
     /// Whether it was already sealed a second time, after its first credentials were refused.
     pub(crate) replayed: bool,
+    /// Whether it is sent because of what a look has just shown: its machine looks again before it
+    /// is sent with other credentials.
+    pub(crate) after_look: bool,
     /// [`LeaseRequest::stale`](crate::contract::LeaseRequest::stale) of this draft.
     pub(crate) stale: Option<u64>,
     /// [`LeaseRequest::places`](crate::contract::LeaseRequest::places) of this draft.
@@ -107,6 +110,7 @@ impl Draft {
             ticket: Ticket::default(),
             hedged: None,
             replayed: false,
+            after_look: false,
             stale: None,
             places: Positions::default(),
             retry_policy: None,

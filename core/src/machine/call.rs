@@ -49,6 +49,8 @@ pub struct Call<O: Operation> {
     redirected: bool,
     /// How often the request was drafted otherwise after a refusal of something in it.
     redrafted: u32,
+    /// Whether the credentials of the last attempt were refused, and the next one has others.
+    replays: bool,
     doubtful: bool,
     /// Attempts without a response, or with one of a gateway that timed out: the server may still
     /// apply them.
@@ -111,6 +113,7 @@ impl<O: Operation> Call<O> {
             seed,
             redirected: false,
             redrafted: 0,
+            replays: false,
             doubtful: false,
             under_way: UnderWay::default(),
             recovered: false,
@@ -182,7 +185,9 @@ impl<O: Operation> Call<O> {
             }
             None => {
                 let draft = self.operation.draft(&self.service);
-                let draft = draft.map_err(|error| error.in_operation(O::NAME))?;
+                let mut draft = draft.map_err(|error| error.in_operation(O::NAME))?;
+                draft.after_look = self.looks_before_repeating();
+                draft.replayed = std::mem::take(&mut self.replays);
                 self.attempts.sent();
                 draft
             }
@@ -233,12 +238,18 @@ impl<O: Operation> Call<O> {
         let can_resend = done.can_resend();
         let sent = done.sent();
         let unexpected = done.refuses_expectation();
+        self.replays = done.has_refused_credentials();
         // A server that has received only a part of the body has not applied the request. A count
         // of 0 means that it is unknown how much was sent.
         let whole = sent == 0 || sent >= done.draft().body.len();
         self.computed = done.computed().to_vec();
         self.keep_computed();
         match done.into_parts().1 {
+            Ok(reply) if self.replays => {
+                let error = self.named(Error::refused(reply.status(), None, None));
+                let repeat = Repeat::Decided(None);
+                self.conclude(now, Failed { error, repeat }, Vec::new());
+            }
             Ok(reply) if unexpected && can_resend && self.redrafted < MOST_REDRAFTS => {
                 // The server takes the request without the expectation, which is not sent again.
                 self.redrafted += 1;
@@ -350,12 +361,16 @@ impl<O: Operation> Call<O> {
     /// Retries after the delay. If an attempt may have been applied, and the server may ignore the
     /// operation's condition, a look decides after the delay whether the operation is sent.
     fn repeat_after(&mut self, now: Now, wait: Wait, error: Error) {
-        if self.doubtful && self.operation.looks_before_repeating(&self.service) {
+        if self.looks_before_repeating() {
             let repeat = Repeat::Decided(Some(wait));
             self.conclude(now, Failed { error, repeat }, Vec::new());
         } else {
             self.state = State::Backoff(wait);
         }
+    }
+
+    fn looks_before_repeating(&self) -> bool {
+        self.doubtful && self.operation.looks_before_repeating(&self.service)
     }
 
     fn decision(&self, error: &Error) -> RetryDecision {

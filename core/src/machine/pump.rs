@@ -270,7 +270,10 @@ impl<M: Machine> Pump<M> {
         }
         let standing = authority.lock().judge(now, &done);
         let replays = flight.replays && done.can_resend() && !done.draft().replayed;
-        if standing == AuthOutcome::Refused && replays {
+        if standing == AuthOutcome::Refused && replays && done.draft().after_look {
+            self.tell(now, &Event::Replayed { operation: done.draft().operation });
+            self.machine.complete(now, done.with_refused_credentials());
+        } else if standing == AuthOutcome::Refused && replays {
             let (mut draft, _) = done.into_parts();
             self.tell(now, &Event::Replayed { operation: draft.operation });
             draft.replayed = true;

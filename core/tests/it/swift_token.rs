@@ -9,7 +9,8 @@ use apus_core::contract::Operation;
 use apus_core::keystone::{Identity, Login, Scope, Session, SessionOptions};
 use apus_core::machine::{Auth, Call, Pump, Turn};
 use apus_core::swift::{
-    BulkDelete, Config, DeleteSlo, GetObject, ObjectSegment, PutSlo, Segment, Service,
+    BulkDelete, Config, DeleteSlo, GetObject, ObjectSegment, Prefix, PutDlo, PutObject, PutSlo,
+    Segment, Service,
 };
 
 const LATE: &str = r#"  {"Response Status": "400 Bad Request", "Response Body": "",
@@ -23,6 +24,15 @@ fn run<O: Operation<Service = Service>>(
     operation: O,
     answers: &[(u16, &str)],
 ) -> (Vec<String>, Result<(), apus_core::Error>) {
+    let (requests, result) = requests(operation, answers);
+    (requests.into_iter().map(|(_, token)| token).collect(), result)
+}
+
+/// The same, with the method of each request.
+fn requests<O: Operation<Service = Service>>(
+    operation: O,
+    answers: &[(u16, &str)],
+) -> (Vec<(http::Method, String)>, Result<(), apus_core::Error>) {
     let login =
         Login::new("http://127.0.0.1/auth/v1.0", Identity::v1("a:u", "key"), Scope::Unstated);
     let auth = Auth::new(Session::new(login.unwrap(), SessionOptions::default()));
@@ -46,7 +56,8 @@ fn run<O: Operation<Service = Service>>(
                         .header("x-auth-token", format!("token {logins}"));
                 } else {
                     assert!(head.uri.to_string().starts_with("http://127.0.0.1/v1/AUTH_a"));
-                    tokens.push(head.headers["x-auth-token"].to_str().unwrap().to_owned());
+                    let token = head.headers["x-auth-token"].to_str().unwrap().to_owned();
+                    tokens.push((head.method.clone(), token));
                     let (status, text) = answers.pop_front().expect("one request too many");
                     (response, body) = (response.status(status), text);
                 }
@@ -97,4 +108,44 @@ fn an_object_that_says_so_is_not_the_server() {
     let (tokens, result) = run(GetObject::new("c", "o"), &[(200, LATE)]);
     assert_eq!(tokens, ["token 1"]);
     result.unwrap();
+}
+
+/// Gives the methods of the requests with the numbers of their tokens, and whether the call succeeded.
+fn told<O: Operation<Service = Service>>(
+    operation: O,
+    statuses: &[u16],
+) -> (String, Result<(), apus_core::Error>) {
+    let answers: Vec<_> = statuses.iter().map(|status| (*status, "")).collect();
+    let (requests, result) = requests(operation, &answers);
+    let said = requests.iter().map(|(method, token)| format!("{method}{}", &token[5..]));
+    (said.collect::<Vec<_>>().join(", "), result)
+}
+
+/// A Swift may ignore `If-None-Match` (Ceph's gateway does), and another client may have written the
+/// object before the new token was there.
+#[test]
+fn a_repetition_with_a_new_token_has_a_look_of_its_own() {
+    fn check<O: Operation<Service = Service> + Clone>(operation: &O) {
+        let (said, result) = told(operation.clone(), &[500, 404, 401, 404, 201]);
+        assert_eq!(said, "PUT 1, HEAD 1, PUT 1, HEAD 2, PUT 2");
+        result.unwrap();
+        // Somebody's object, of which nothing shows whose it is.
+        let (said, result) = told(operation.clone(), &[500, 404, 401, 200]);
+        assert_eq!(said, "PUT 1, HEAD 1, PUT 1, HEAD 2");
+        assert!(result.unwrap_err().outcome_unknown());
+        // A server that refuses the new token as well.
+        let (said, result) = told(operation.clone(), &[500, 404, 401, 404, 401, 404]);
+        assert_eq!(said, "PUT 1, HEAD 1, PUT 1, HEAD 2, PUT 2, HEAD 2");
+        assert_eq!(result.unwrap_err().status().unwrap(), 401);
+        // The first attempt replaces nothing that a look has missed: it has had none.
+        let (said, result) = told(operation.clone(), &[401, 201]);
+        assert_eq!(said, "PUT 1, PUT 2");
+        result.unwrap();
+    }
+    let put = PutObject { if_absent: true, ..PutObject::new("c", "o", "hello") };
+    let slo = PutSlo { if_absent: true, ..put_slo(false) };
+    let dlo = PutDlo { if_absent: true, ..PutDlo::new("c", "o", Prefix::new("c", "o/")) };
+    check(&put);
+    check(&slo);
+    check(&dlo);
 }
