@@ -38,13 +38,22 @@ impl Timeouts {
         whole: None,
     };
 
-    /// Whether an attempt that received this many bytes, and may have been cut, made progress. An
-    /// attempt that timed out before it had kept the least rate for one window made none: otherwise
-    /// a server that sends single bytes would be asked forever.
-    pub(crate) fn is_progress(&self, bytes: u64, cut: Option<&ExchangeError>) -> bool {
-        let late = cut.is_some_and(|cut| cut.kind() == ExchangeErrorKind::Timeout);
+    /// Whether an attempt that received this many bytes of `left`, and may have been cut, made
+    /// progress. An attempt that timed out before it had kept the least rate for one window made
+    /// none: otherwise a server that sends single bytes would be asked forever. Nor did one that
+    /// was cut before a sixteenth of the rest and before [`ENOUGH`] bytes: a server that closes
+    /// each connection after single bytes would be asked as often.
+    pub(crate) fn is_progress(
+        &self,
+        bytes: u64,
+        left: Option<u64>,
+        cut: Option<&ExchangeError>,
+    ) -> bool {
+        let Some(cut) = cut else { return bytes > 0 };
+        let late = cut.kind() == ExchangeErrorKind::Timeout;
         let least = self.rate.filter(|_| late).map_or(1, LeastRate::least);
-        bytes >= least
+        let enough = left.map_or(1, |left| (left / 16).min(ENOUGH));
+        bytes >= least.max(enough)
     }
 }
 
@@ -65,3 +74,6 @@ impl Default for Timeouts {
         }
     }
 }
+
+/// More bytes than this are progress, however long the object is.
+const ENOUGH: u64 = 64 * 1024;

@@ -386,13 +386,21 @@ fn a_redirect_to_the_buckets_region_is_followed_once() {
 
 #[test]
 fn attempts_count_from_the_last_progress() {
-    let stored = Stored::new(1000);
     let options = DownloadOptions::default;
-    // Three hundred cuts with a byte each, which cost a client's budget nothing in the end.
-    let run = cutting(download(options()), &stored, &[1; 300]);
-    assert_eq!((run.requests.len(), run.result.unwrap().bytes), (301, 1000));
+    // More cuts with a sixteenth of the rest each than a client's budget has, which cost it nothing
+    // in the end.
+    let stored = Stored::new(1_000_000);
+    let (mut left, mut cuts) = (1_000_000, Vec::new());
+    while left > 1 {
+        cuts.push((left / 16).max(1));
+        left -= cuts[cuts.len() - 1];
+    }
+    assert!(cuts.len() > 100);
+    let run = cutting(download(options()), &stored, &cuts);
+    assert_eq!((run.requests.len(), run.result.unwrap().bytes), (cuts.len() + 1, 1_000_000));
     // Five without.
-    let run = cutting(download(options()), &stored, &[1, 0, 0, 0, 0, 0]);
+    let stored = Stored::new(1000);
+    let run = cutting(download(options()), &stored, &[100, 0, 0, 0, 0, 0]);
     assert_eq!(run.requests.len(), 6);
     let error = failure(run);
     assert_eq!((error.kind(), error.attempts()), (Kind::Transport, 6));

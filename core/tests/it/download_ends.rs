@@ -202,3 +202,24 @@ fn more_than_a_call_collects_is_for_a_download() {
         assert!(error.to_string().contains("Download"), "{error}");
     }
 }
+
+/// A server that closes each connection early: what each request gains decides how many there are.
+#[test]
+fn single_bytes_are_no_progress() {
+    let every = |size: usize, gains: usize| {
+        let stored = Stored::new(size);
+        Sim::new(download(wide(1, 1 << 30))).run(|request, _| stored.answer(request).cut(gains))
+    };
+    for (size, gains) in [(1000, 5), (100_000, 1000), (4 << 20, 30_000)] {
+        let run = every(size, gains);
+        let error = run.result.unwrap_err();
+        assert_eq!(error.kind(), Kind::Transport, "{error}");
+        assert_eq!((run.requests.len(), run.sink.len()), (5, 5 * gains));
+    }
+    // A tenth, or 64 KiB, are.
+    for (size, gains) in [(1000, 100), (4 << 20, 65_536)] {
+        let run = every(size, gains);
+        run.result.unwrap();
+        assert_eq!(run.requests.len(), size / gains + usize::from(size % gains > 0));
+    }
+}

@@ -101,7 +101,8 @@ impl<D: Dialect> Ranges<D> {
         let size = self.object.as_ref().and_then(|object| object.size).or(self.options.size);
         let retry_policy = self.dialect.service().retry_policy();
         piece.take(reply, size);
-        if limits.is_progress(reply.streamed, reply.cut.as_ref()) {
+        let left = piece.left().map(|left| left.saturating_add(reply.streamed));
+        if limits.is_progress(reply.streamed, left, reply.cut.as_ref()) {
             piece.progressed(retry_policy);
         }
         if reply.until_close && piece.is_open() {

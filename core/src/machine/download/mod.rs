@@ -58,7 +58,8 @@ pub struct DownloadOptions {
     /// does not [combine](Algorithm::combines), one range is read, whatever the concurrency.
     pub digests: Vec<Algorithm>,
     /// The maximum number of requests for a range. `None`: no limit while there is progress, and
-    /// [`RetryPolicy::attempts`](crate::retry::RetryPolicy::attempts) without progress.
+    /// [`RetryPolicy::attempts`](crate::retry::RetryPolicy::attempts) without progress. Progress is
+    /// at least a sixteenth of what the range still lacks, or 64 KiB, for each request.
     pub total_attempts: Option<u32>,
     /// The size of the whole object in bytes, if the caller knows it. An object of another size is
     /// an error, before any byte is delivered if the response states the size.

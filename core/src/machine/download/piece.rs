@@ -87,6 +87,11 @@ impl Piece {
         self.delivered
     }
 
+    /// Returns how many bytes of the range the sink does not have yet, if its end is known.
+    pub(super) fn left(&self) -> Option<u64> {
+        self.end.map(|end| end.saturating_sub(self.next()))
+    }
+
     /// Returns the end of the requested range.
     pub(super) fn until(&self) -> Option<u64> {
         self.until

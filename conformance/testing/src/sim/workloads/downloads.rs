@@ -118,7 +118,7 @@ fn run(schedule: &Schedule, concurrency: usize, hedged: bool) -> Over {
         End::Done(Err(error)) => Outcome::of(&error),
     };
     // An attempt that makes progress resets the count of attempts.
-    world.in_all(40 * (length as u64 / step + 4) + length as u64, 0);
+    world.in_all(40 * (length as u64 / step + 4), 0);
     Over { world, outcome }
 }
 

@@ -117,7 +117,7 @@ fn get(schedule: &Schedule, concurrency: usize) -> Over {
     world.settle();
     // An attempt that makes progress resets the count of attempts.
     let length = object.len() as u64;
-    world.in_all(40 * (length / step.min(1000) + 6) + length, 0);
+    world.in_all(40 * (length / step.min(1000) + 6), 0);
     Over { world, outcome }
 }
 
