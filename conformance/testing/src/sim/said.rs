@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use apus_core::http::Exchange;
+use apus_core::http::{Completion, Exchange};
 
 use super::faults::{Fault, Whom};
 use super::host::Host;
@@ -46,21 +46,41 @@ impl World {
         if exchange.hedged().is_some() {
             return;
         }
-        if let Some(Fault::Throttled(_, Some(seconds))) = fault
+        // Another fault may have had the request answered otherwise.
+        if let Some(Fault::Throttled(status, Some(seconds))) = fault
+            && reply.status == status
             && REPEATED.contains(&operation)
         {
             let until = at + Duration::from_secs(seconds.into());
             self.said.throttled.insert(again(index, operation, request), until);
         }
-        if let (401, Some(token)) = (reply.status, request.header("x-auth-token"))
+        // A manifest or a bulk deletion is refused in the body of a success.
+        let refused = reply.status == 401
+            || ANSWERED_LATE.contains(&operation) && has(&reply.body, b"401 Unauthorized");
+        if let (true, Some(token)) = (refused, request.header("x-auth-token"))
             && self.host.whom(&exchange.draft().head.uri) == Whom::Swift
         {
             // A request that is refused a second time says nothing about its token: the server may
-            // refuse this request with any.
-            if self.said.unauthorized.insert(again(index, operation, request)) {
+            // refuse this request with any. Nor is there another token after so many refusals.
+            let recent = at.saturating_sub(REFUSALS_WITHIN);
+            let recent = self.said.refused.values().filter(|at| **at >= recent).count();
+            if self.said.unauthorized.insert(again(index, operation, request))
+                && recent < MOST_REFUSALS
+            {
                 self.said.refused.entry(token.to_owned()).or_insert(at);
             }
         }
+    }
+
+    /// Records that a token was not obtained, for whatever reason.
+    pub(super) fn says_end(&mut self, done: &Completion) {
+        let obtained = done.outcome().is_ok_and(|reply| reply.status().is_success());
+        self.said.renewal_failed |= LOGINS.contains(&done.draft().operation) && !obtained;
+    }
+
+    /// Forgets what a process was told that has died.
+    pub(super) fn forgets(&mut self) {
+        self.said.throttled.clear();
     }
 
     /// Checks that a request which is sent now follows what the server said before.
@@ -104,6 +124,10 @@ impl World {
     }
 }
 
+fn has(body: &[u8], text: &[u8]) -> bool {
+    body.windows(text.len()).any(|window| window == text)
+}
+
 fn again(index: usize, operation: &'static str, request: &Request) -> Again {
     let range = request.header("range").unwrap_or_default();
     (index, operation, format!("{} {}", request.method, request.target), range.to_owned())
@@ -121,7 +145,13 @@ const REPEATED: [&str; 9] = [
     "PutSlo",
     "PutDlo",
 ];
+/// The operations whose status is in the body.
+const ANSWERED_LATE: [&str; 3] = ["PutSlo", "DeleteSlo", "BulkDelete"];
 /// The operations that obtain a token.
 const LOGINS: [&str; 3] = ["Authenticate", "AuthenticateService", "DiscoverVersions"];
+/// How many refused tokens are renewed within a time, as the documentation of sessions says: a server
+/// that refuses every token would cost a renewal for each request.
+const MOST_REFUSALS: usize = 3;
+const REFUSALS_WITHIN: Duration = Duration::from_secs(10);
 /// Parts of the names of our servers.
 const OURS: [&str; 3] = ["s3.test", "keystone", "swift"];

@@ -282,6 +282,7 @@ impl World {
         match event {
             Happening::Answered(done) => {
                 self.trace.answer(self.now, index, &done);
+                self.says_end(&done);
                 if let (LOOK, Some((_, end))) = (done.draft().operation, &mut self.record.look) {
                     *end = Some(self.now.tick);
                 }
@@ -551,6 +552,7 @@ impl World {
 
     /// Ends the process. What it had sent may be applied now, later, or never.
     pub(super) fn die(&mut self) {
+        self.forgets();
         for ((at, _), (_, event)) in std::mem::take(&mut self.agenda) {
             match event {
                 Happening::Arrives { exchange, request, fault } => {
