@@ -66,11 +66,11 @@ fn what_was_cut_goes_on_after_its_last_byte(via: Via) {
             assert!(count >= 3, "{what}: {count}");
         }
     }
-    // Cut at every thousandth byte: as long as there is progress, the download is resumed.
-    let plan = Plan::new().always(Operation::GetObject, Fault::CutBody(10_000, Ending::Close));
+    // Cut at every tenth of it: as long as there is progress, the download is resumed.
+    let plan = Plan::new().always(Operation::GetObject, Fault::CutBody(20_000, Ending::Close));
     let (result, whole, count) = read(via, plan, self::whole(), 1);
     assert!(result.unwrap().validation.is_validated() && whole);
-    assert_eq!(count, LENGTH as u64 / 10_000);
+    assert_eq!(count, LENGTH as u64 / 20_000);
     // Without any, it does not.
     let plan = Plan::new().from(Operation::GetObject, 2, Fault::CutBody(0, Ending::Close));
     let plan = plan.on(Operation::GetObject, 1, Fault::CutBody(1000, Ending::Close));
