@@ -204,7 +204,7 @@ impl Attempts {
             return None;
         }
         self.spent += cost;
-        Some(Wait { until: now.tick + delay.0, reason: delay.1 })
+        Some(Wait { until: now.tick.saturating_add(delay.0), reason: delay.1 })
     }
 
     fn longest(&self, first: Duration, longest: Duration) -> Duration {
@@ -278,6 +278,11 @@ mod tests {
         assert_eq!(wait, Wait { until: Duration::from_secs(107), reason: WaitReason::RetryAfter });
         let error = slow_down().with_retry_after(Some(Duration::from_secs(301)));
         assert_eq!(attempts.next(now(), &policy, RetryDecision::Throttled, &error), None);
+        // The longest wait that a header can ask for, where the caller sets no bound.
+        let policy = RetryPolicy { longest_retry_after: Duration::MAX, ..policy };
+        let error = slow_down().with_retry_after(Some(Duration::from_secs(u64::MAX)));
+        let wait = attempts.next(now(), &policy, RetryDecision::Throttled, &error).unwrap();
+        assert_eq!(wait.until, Duration::MAX);
     }
 
     #[test]

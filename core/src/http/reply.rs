@@ -107,8 +107,10 @@ impl Reply {
     /// or as a date, which is compared with the response's own `Date`.
     pub fn retry_after(&self) -> Option<Duration> {
         let text = self.header(&RETRY_AFTER)?;
-        if let Ok(seconds) = text.trim().parse() {
-            return Some(Duration::from_secs(seconds));
+        let digits = text.trim();
+        if !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit()) {
+            // More seconds than fit are more than anybody waits.
+            return Some(Duration::from_secs(digits.parse().unwrap_or(u64::MAX)));
         }
         let until = Timestamp::parse_http(text)?;
         let from = Timestamp::parse_http(self.header(&DATE)?)?;

@@ -171,6 +171,16 @@ fn a_wait_that_the_server_asks_for_is_reported_and_so_is_one_that_is_too_long() 
     let error = ran.result.unwrap_err();
     assert!(error.to_string().contains("the server asks to wait for 599 s"), "{error}");
     assert_eq!((ran.waits.len(), error.retry_after()), (0, Some(Duration::from_secs(599))));
+    // A number that no counter holds is a longer time still; anything else is ignored.
+    let endless: &[(&str, &str)] = &[("retry-after", "99999999999999999999999")];
+    let ran = run(GetObject::new("c", "o"), 3600, &[(0, 429, endless, "")]);
+    assert_eq!(ran.result.unwrap_err().retry_after(), Some(Duration::from_secs(u64::MAX)));
+    for none in ["-5", "+5", "", "soon", "Thu, 01 Jan 1970 00:00:00 GMT"] {
+        let none: &[(&str, &str)] =
+            &[("retry-after", none), ("date", "Fri, 02 Jan 2026 00:00:00 GMT")];
+        let ran = run(GetObject::new("c", "o"), 3600, &[(0, 429, none, ""), (0, 200, &[], "")]);
+        ran.result.unwrap();
+    }
     // Two seconds are not reported.
     let short: &[(&str, &str)] = &[("retry-after", "2")];
     let ran = run(GetObject::new("c", "o"), 3600, &[(0, 503, short, ""), (0, 200, &[], "")]);
