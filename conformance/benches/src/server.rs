@@ -6,6 +6,7 @@
 //!  PUT              the body is dropped; an ETag, and the checksum that came is sent back
 //!  POST ?uploads    an upload id
 //!  POST ?uploadId   the upload is complete
+//!  GET ?list-type   1,000 objects
 //!  GET, HEAD        /bucket/small: 1 KiB; anything else: as many bytes as it was started with
 //! ```
 
@@ -114,6 +115,7 @@ struct Content {
     size: u64,
     mebibyte: Vec<u8>,
     crc64nvme: String,
+    listing: String,
 }
 
 impl Content {
@@ -127,7 +129,20 @@ impl Content {
             hasher.update(&mebibyte[..piece as usize]);
             left -= piece;
         }
-        Self { size, mebibyte, crc64nvme: hasher.finish().base64() }
+        let objects = (0..1_000).map(|at| {
+            format!(
+                "<Contents><Key>tables/events/day={at:04}/part-{at:08}.parquet</Key>\
+                 <LastModified>2026-11-21T12:00:00.000Z</LastModified>\
+                 <ETag>&quot;9a0364b9e99bb480dd25e1f0284c8555&quot;</ETag>\
+                 <Size>{at}</Size><StorageClass>STANDARD</StorageClass></Contents>"
+            )
+        });
+        let objects: String = objects.collect();
+        let listing = format!(
+            "<ListBucketResult><Name>bucket</Name><Prefix></Prefix><KeyCount>1000</KeyCount>\
+             <MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated>{objects}</ListBucketResult>"
+        );
+        Self { size, mebibyte, crc64nvme: hasher.finish().base64(), listing }
     }
 
     /// Writes these bytes of the content.
@@ -181,6 +196,10 @@ fn answer(stream: &mut impl Write, head: &str, content: &Content) -> io::Result<
     let mut words = head.split(' ');
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     match method {
+        "GET" if target.contains("list-type") => {
+            let (listing, length) = (&content.listing, content.listing.len());
+            write!(stream, "HTTP/1.1 200 OK\r\n{USUAL}content-length: {length}\r\n\r\n{listing}")
+        }
         "GET" | "HEAD" => {
             let size = if target.contains("/small") { 1024 } else { content.size };
             let range = value(head, "range").and_then(|range| {
