@@ -62,7 +62,9 @@
 //! keeps it until it ends or is dropped. Nothing is copied, but `put_part` can't refuse the bytes of
 //! a part that waits: the caller bounds how many there are, with `BufWriter`, which holds a
 //! buffer and up to 8 parts (`with_capacity`, `with_max_concurrency`), or with
-//! `WriteMultipart::wait_for_capacity`. An upload that is dropped before its end is aborted.
+//! `WriteMultipart::wait_for_capacity`; or writes through `writer` of either store, which is no
+//! part of the trait and holds about ten parts of 8 MiB at most. An upload that is dropped before its end is
+//! aborted.
 
 #![allow(
     clippy::duplicate_mod,

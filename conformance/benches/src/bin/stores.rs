@@ -21,7 +21,7 @@ use object_store::aws::AmazonS3Builder;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use object_store::{Certificate, ClientOptions, ObjectStore, ObjectStoreExt as _, WriteMultipart};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::runtime::{Builder, Runtime};
 
 fn main() {
@@ -61,15 +61,17 @@ fn main() {
         race_of("the whole as a stream", Task::Stream, rounds, 1, gibibyte);
         race_of("WriteMultipart, four at a time", Task::Parts, rounds, 1, gibibyte);
         race_of("BufWriter", Task::Writer, rounds, 1, gibibyte);
-        for task in [Task::Get, Task::Stream, Task::Ranges, Task::Writer, Task::Parts, Task::Begun]
-        {
-            let peaks = NAMES.map(|name| peak(&server, name, task, mebibytes));
-            let [ours, _, theirs] = peaks.map(|kibibytes| kibibytes as f64 / 1024.0);
+        for task in TASKS {
+            let task_name = format!("{task:?}");
+            let peaks = [NAMES[0], THEIRS].map(|name| peak(&server, name, &task_name, mebibytes));
+            let [ours, theirs] = peaks.map(|kibibytes| kibibytes as f64 / 1024.0);
             let ratio = ours / theirs;
             println!(
                 "{scheme}: memory of {task:?}: {ours:.1} MiB, {THEIRS} {theirs:.1} MiB, {ratio:.2}"
             );
         }
+        let own = peak(&server, NAMES[0], OWN_WRITER, mebibytes) as f64 / 1024.0;
+        println!("{scheme}: memory of S3Store::writer: {own:.1} MiB");
     }
 }
 
@@ -139,28 +141,21 @@ async fn perform(task: Task, store: &Arc<dyn ObjectStore>, count: usize, mebibyt
             for _ in 0..mebibytes.div_ceil(PART >> 20) {
                 if let Task::Parts = task {
                     write.wait_for_capacity(CONCURRENCY - 1).await.unwrap();
-                } else {
-                    tokio::task::yield_now().await;
                 }
                 write.put(vec![7; PART].into());
             }
             write.finish().await.unwrap();
         }
         Task::Writer => {
-            let mut writer = BufWriter::new(Arc::clone(store), large);
-            let piece = vec![7; 1 << 20];
-            for _ in 0..mebibytes {
-                writer.write_all(&piece).await.unwrap();
-            }
-            writer.shutdown().await.unwrap();
+            write_all(BufWriter::new(Arc::clone(store), large), mebibytes).await;
         }
     }
 }
 
 /// Returns the peak of a process that performs the task once, in KiB.
-fn peak(server: &Server, name: &str, task: Task, mebibytes: usize) -> u64 {
+fn peak(server: &Server, name: &str, task: &str, mebibytes: usize) -> u64 {
     let child = Command::new(std::env::current_exe().unwrap())
-        .args([MEMORY, name, &format!("{task:?}"), &mebibytes.to_string(), &server.url])
+        .args([MEMORY, name, task, &mebibytes.to_string(), &server.url])
         .env("STORES_CERTIFICATE", &server.certificate)
         .stdout(Stdio::piped())
         .spawn()
@@ -174,19 +169,36 @@ fn peak(server: &Server, name: &str, task: Task, mebibytes: usize) -> u64 {
 fn memory_of(name: &str, task: &str) {
     let (mebibytes, url) = (argument(4, 0), argument(5, String::new()));
     let certificate = std::env::var("STORES_CERTIFICATE").unwrap();
-    let before = status("VmRSS");
-    let store = match name {
-        THEIRS => theirs_at(&url, &certificate),
-        name => ours_at(&url, &certificate, name == CHECKED),
-    };
-    let tasks = [Task::Get, Task::Stream, Task::Ranges, Task::Writer, Task::Parts, Task::Begun];
-    let task = tasks.into_iter().find(|one| format!("{one:?}") == task).unwrap();
     let runtime: Runtime =
         Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async {
-        tokio::spawn(async move { perform(task, &store, 100, mebibytes).await }).await.unwrap()
-    });
+    let before = status("VmRSS");
+    if task == OWN_WRITER {
+        let store = ours_at(&url, &certificate, false);
+        let write = async move {
+            let writer = store.writer(&Path::from("large"), Default::default()).unwrap();
+            write_all(writer, mebibytes).await;
+        };
+        runtime.block_on(async { tokio::spawn(write).await.unwrap() });
+    } else {
+        let store = match name {
+            THEIRS => theirs_at(&url, &certificate),
+            name => Arc::new(ours_at(&url, &certificate, name == CHECKED)),
+        };
+        let task = TASKS.into_iter().find(|one| format!("{one:?}") == task).unwrap();
+        runtime.block_on(async {
+            tokio::spawn(async move { perform(task, &store, 100, mebibytes).await }).await.unwrap()
+        });
+    }
     println!("{}", status("VmHWM") - before);
+}
+
+/// Writes as many MiB, one after the other.
+async fn write_all(mut writer: impl AsyncWrite + Unpin, mebibytes: usize) {
+    let piece = vec![7; 1 << 20];
+    for _ in 0..mebibytes {
+        writer.write_all(&piece).await.unwrap();
+    }
+    writer.shutdown().await.unwrap();
 }
 
 /// Returns a value of this process's status, in KiB.
@@ -197,10 +209,10 @@ fn status(name: &str) -> u64 {
 }
 
 fn ours(server: &Server, checked: bool) -> Arc<dyn ObjectStore> {
-    ours_at(&server.url, &server.certificate, checked)
+    Arc::new(ours_at(&server.url, &server.certificate, checked))
 }
 
-fn ours_at(url: &str, certificate: &str, checked: bool) -> Arc<dyn ObjectStore> {
+fn ours_at(url: &str, certificate: &str, checked: bool) -> S3Store {
     let mut config = apus_async::TransportConfig::new();
     if !certificate.is_empty() {
         config = config.ca_bundle(certificate.as_bytes()).unwrap();
@@ -214,7 +226,7 @@ fn ours_at(url: &str, certificate: &str, checked: bool) -> Arc<dyn ObjectStore> 
     let service = Service::new(settings).unwrap();
     let client = apus_async::Client::builder(service, bare::credentials());
     let client = client.transport_config(config).build().unwrap();
-    Arc::new(S3Store::new(client, BUCKET))
+    S3Store::new(client, BUCKET)
 }
 
 fn theirs(server: &Server) -> Arc<dyn ObjectStore> {
@@ -242,6 +254,10 @@ const NAMES: [&str; 3] = ["apus-object-store", CHECKED, THEIRS];
 /// With a checksum of each object, so that the payload is not hashed for the signature over https.
 const CHECKED: &str = "the same, CRC32";
 const THEIRS: &str = "object_store";
+const TASKS: [Task; 6] =
+    [Task::Get, Task::Stream, Task::Ranges, Task::Writer, Task::Parts, Task::Begun];
+/// A writer that object_store has not.
+const OWN_WRITER: &str = "own writer";
 const MEMORY: &str = "--memory";
 const US: (f64, &str) = (1e3, "µs");
 const REGION: &str = "us-east-1";

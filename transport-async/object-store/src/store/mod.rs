@@ -15,10 +15,12 @@ mod swift_multipart;
 #[cfg(feature = "swift")]
 mod swift_upload;
 mod write;
+mod writer;
 
 pub use self::open::{Registry, parse_url, parse_url_opts};
 pub use self::s3::S3Store;
 #[cfg(feature = "swift")]
 pub use self::swift::SwiftStore;
+pub use self::writer::Writer;
 
 use super::{get_result, list_result, object_store, put_result};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use apus_async::s3::{
     self, CopyObject, CopySource, DeleteMany, DeleteObject, Download, GetObject, HeadObject,
-    ListObjectsV2, PutObject, ServerCopy, Service,
+    ListObjectsV2, PutObject, ServerCopy, Service, Upload, UploadOptions,
 };
 use apus_async::{Body, Client, Conditions, ETag};
 use async_trait::async_trait;
@@ -20,7 +20,8 @@ use super::object_store::{
     RenameOptions, Result, TagSet,
 };
 use super::read::{self, Head, Received};
-use super::{attributes, list, list_result, put_result, write};
+use super::writer::Writer;
+use super::{attributes, list, list_result, put_result, s3_multipart, write};
 use crate::keys::{Keys, is_marker};
 
 pub(super) const S3: &str = "S3";
@@ -91,6 +92,42 @@ impl S3Store {
     #[must_use]
     pub fn with_parts_in_flight(self, parts_in_flight: usize) -> Self {
         Self { parts_in_flight, ..self }
+    }
+
+    /// Returns a writer of an object of any size, which holds no more than the parts in flight. It
+    /// replaces the object that is there.
+    ///
+    /// ```no_run
+    /// # use apus_object_store::v0_14::S3Store;
+    /// # async fn example(store: S3Store) -> Result<(), Box<dyn std::error::Error>> {
+    /// use tokio::io::AsyncWriteExt;
+    ///
+    /// let mut writer = store.writer(&"logs/today".into(), Default::default())?;
+    /// for line in 0..1_000_000 {
+    ///     writer.write_all(format!("{line}\n").as_bytes()).await?;
+    /// }
+    /// // Only now the object is stored:
+    /// writer.shutdown().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The attributes can't be stored. Those of the upload are errors of the writer.
+    pub fn writer(&self, location: &Path, opts: PutMultipartOptions) -> Result<Writer> {
+        let properties = self.properties(&opts.attributes, &opts.tags)?;
+        let (client, bucket, key) =
+            (self.client.clone(), Arc::clone(&self.bucket), self.key(location));
+        let options = UploadOptions { properties, ..UploadOptions::default() };
+        let upload = Upload::new(&*bucket, &key).options(options);
+        let path = location.to_string();
+        Ok(Writer::new(|source| async move {
+            let stored = client.run(upload).body(source).send().await;
+            let stored = stored.map_err(|failed| errors::error(S3, &path, failed))?;
+            let tag = s3_multipart::tag_of(&client, &bucket, &key, &stored.etag).await;
+            Ok(put_result(tag, stored.version_id))
+        }))
     }
 
     /// Returns the client, for what the trait has not, and for

@@ -195,7 +195,7 @@ impl Drop for S3MultipartUpload {
 
 /// Returns the ETag of a completed object. Ceph 16 leaves it empty in its response to the
 /// completion; then a HeadObject returns it.
-async fn tag_of(
+pub(super) async fn tag_of(
     client: &Client<Service>,
     bucket: &str,
     key: &str,

@@ -19,6 +19,7 @@ use super::object_store::{
     RenameOptions, Result, TagSet,
 };
 use super::read::{self, Head, Received};
+use super::writer::Writer;
 use super::{attributes, list, list_result, put_result, write};
 use crate::keys::{Keys, is_marker};
 
@@ -77,6 +78,20 @@ impl SwiftStore {
     #[must_use]
     pub fn with_parts_in_flight(self, parts_in_flight: usize) -> Self {
         Self { parts_in_flight, ..self }
+    }
+
+    /// Returns a writer of an object of any size, which holds no more than the segments in flight: an
+    /// object above 32 MiB is a static large object. It replaces the object that is there.
+    ///
+    /// # Errors
+    ///
+    /// The attributes can't be stored. Those of the upload are errors of the writer.
+    pub fn writer(&self, location: &Path, opts: PutMultipartOptions) -> Result<Writer> {
+        let properties = properties(&opts.attributes, &opts.tags)?;
+        let (store, location) = (self.clone(), location.clone());
+        Ok(Writer::new(
+            |source| async move { store.upload(&location, source, properties, false).await },
+        ))
     }
 
     /// Returns the client, for what the trait has not.
