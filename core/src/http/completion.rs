@@ -22,7 +22,7 @@ pub struct Completion {
     computed: Few<Value>,
     origin: Origin,
     identity: Option<Arc<Sent>>,
-    refused_credentials: bool,
+    outdated: bool,
 }
 
 impl Completion {
@@ -49,7 +49,7 @@ impl Completion {
         let told = identity.as_deref();
         computed.extend(told.and_then(|told| told.trailer.get().copied()));
         let sent = told.map_or(0, |told| told.bytes.load(Ordering::Relaxed));
-        Self { draft, outcome, sent, computed, origin, identity, refused_credentials: false }
+        Self { draft, outcome, sent, computed, origin, identity, outdated: false }
     }
 
     /// Returns the draft of the exchange.
@@ -111,15 +111,16 @@ impl Completion {
         self.origin.renewal
     }
 
-    /// Returns it as the completion of a request that is worth sending again with other credentials.
-    pub(crate) fn with_refused_credentials(self) -> Self {
-        Self { refused_credentials: true, ..self }
+    /// Returns it as the completion of a draft that is worth sending after another look.
+    pub(crate) fn into_outdated(self) -> Self {
+        Self { outdated: true, ..self }
     }
 
-    /// Whether the request is worth sending again with other credentials, which the pump has left to
-    /// the machine: the draft is [sent after a look](Draft::after_look).
-    pub(crate) fn has_refused_credentials(&self) -> bool {
-        self.refused_credentials
+    /// Whether the draft, which is [sent after a look](Draft::after_look), is worth sending after
+    /// another one: its credentials were refused, and there are others, or it has waited for its
+    /// credentials and was not sent.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.outdated
     }
 
     /// Whether this is the completion of the exchange with this identity.

@@ -75,8 +75,10 @@ pub struct Draft {
     /// Whether it was already sealed a second time, after its first credentials were refused.
     pub(crate) replayed: bool,
     /// Whether it is sent because of what a look has just shown: its machine looks again before it
-    /// is sent with other credentials.
+    /// is sent with other credentials, or after a wait for them.
     pub(crate) after_look: bool,
+    /// Whether it has waited for credentials.
+    pub(crate) waited: bool,
     /// [`LeaseRequest::stale`](crate::contract::LeaseRequest::stale) of this draft.
     pub(crate) stale: Option<u64>,
     /// [`LeaseRequest::places`](crate::contract::LeaseRequest::places) of this draft.
@@ -111,6 +113,7 @@ impl Draft {
             hedged: None,
             replayed: false,
             after_look: false,
+            waited: false,
             stale: None,
             places: Positions::default(),
             retry_policy: None,

@@ -51,6 +51,8 @@ pub struct Call<O: Operation> {
     redrafted: u32,
     /// Whether the credentials of the last attempt were refused, and the next one has others.
     replays: bool,
+    /// How often a look was out of date before the request was sent.
+    outdated: u32,
     doubtful: bool,
     /// Attempts without a response, or with one of a gateway that timed out: the server may still
     /// apply them.
@@ -114,6 +116,7 @@ impl<O: Operation> Call<O> {
             redirected: false,
             redrafted: 0,
             replays: false,
+            outdated: 0,
             doubtful: false,
             under_way: UnderWay::default(),
             recovered: false,
@@ -186,7 +189,7 @@ impl<O: Operation> Call<O> {
             None => {
                 let draft = self.operation.draft(&self.service);
                 let mut draft = draft.map_err(|error| error.in_operation(O::NAME))?;
-                draft.after_look = self.looks_before_repeating();
+                draft.after_look = self.looks_before_repeating() && self.outdated < MOST_OUTDATED;
                 draft.replayed = std::mem::take(&mut self.replays);
                 self.attempts.sent();
                 draft
@@ -238,18 +241,15 @@ impl<O: Operation> Call<O> {
         let can_resend = done.can_resend();
         let sent = done.sent();
         let unexpected = done.refuses_expectation();
-        self.replays = done.has_refused_credentials();
+        if done.is_outdated() {
+            return self.outdated(now, done);
+        }
         // A server that has received only a part of the body has not applied the request. A count
         // of 0 means that it is unknown how much was sent.
         let whole = sent == 0 || sent >= done.draft().body.len();
         self.computed = done.computed().to_vec();
         self.keep_computed();
         match done.into_parts().1 {
-            Ok(reply) if self.replays => {
-                let error = self.named(Error::refused(reply.status(), None, None));
-                let repeat = Repeat::Decided(None);
-                self.conclude(now, Failed { error, repeat }, Vec::new());
-            }
             Ok(reply) if unexpected && can_resend && self.redrafted < MOST_REDRAFTS => {
                 // The server takes the request without the expectation, which is not sent again.
                 self.redrafted += 1;
@@ -275,6 +275,20 @@ impl<O: Operation> Call<O> {
                 self.failed(now, error, can_resend, acted);
             }
         }
+    }
+
+    /// Looks again before the request is sent with other credentials, or after a wait for them.
+    fn outdated(&mut self, now: Now, done: Completion) {
+        self.outdated += 1;
+        let error = match done.into_parts().1 {
+            Ok(reply) => {
+                self.replays = true;
+                Error::refused(reply.status(), None, None)
+            }
+            Err(error) => error,
+        };
+        let failed = Failed { error: self.named(error), repeat: Repeat::Decided(None) };
+        self.conclude(now, failed, Vec::new());
     }
 
     fn keep_computed(&mut self) {
@@ -485,6 +499,8 @@ impl<O: Operation> Machine for Call<O> {
 
 /// How often a call is drafted otherwise at most.
 const MOST_REDRAFTS: u32 = 2;
+/// How many looks are repeated at most because their request had to wait for credentials.
+const MOST_OUTDATED: u32 = 8;
 
 /// Decides as [`RetryDecision::of_failure`], but never retries an error of the caller or of an
 /// authenticator.

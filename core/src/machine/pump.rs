@@ -272,7 +272,7 @@ impl<M: Machine> Pump<M> {
         let replays = flight.replays && done.can_resend() && !done.draft().replayed;
         if standing == AuthOutcome::Refused && replays && done.draft().after_look {
             self.tell(now, &Event::Replayed { operation: done.draft().operation });
-            self.machine.complete(now, done.with_refused_credentials());
+            self.machine.complete(now, done.into_outdated());
         } else if standing == AuthOutcome::Refused && replays {
             let (mut draft, _) = done.into_parts();
             self.tell(now, &Event::Replayed { operation: draft.operation });
@@ -357,6 +357,10 @@ impl<M: Machine> Pump<M> {
             Lease::Granted(grant) if draft.sealing == Sealing::GrantOnly => {
                 Err(Completion::granted(draft, now, grant.generation))
             }
+            Lease::Granted(_) if draft.after_look && draft.waited => {
+                Err(Completion::denied(draft, now, ExchangeError::cancelled().into())
+                    .into_outdated())
+            }
             Lease::Granted(grant) => {
                 draft.stale = None;
                 // Sealing consumes the draft; the error needs only its ticket.
@@ -370,10 +374,14 @@ impl<M: Machine> Pump<M> {
             Lease::Renew(mut renewal) => {
                 renewal.auth = draft.auth;
                 renewal.ticket = Ticket::default();
+                draft.waited = true;
                 self.parked.push_front(draft);
                 Ok(Exchange::open(renewal, now, 0).into_renewal())
             }
-            Lease::Wait(until) => return Admission::Park(draft, until),
+            Lease::Wait(until) => {
+                draft.waited = true;
+                return Admission::Park(draft, until);
+            }
             Lease::Denied(error) => Err(denied(draft, now, error)),
         };
         tell_notices(self.observer.as_deref(), now, || authority.notice());

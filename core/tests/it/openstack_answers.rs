@@ -14,8 +14,8 @@ use apus_core::keystone::{
 use apus_core::machine::{Auth, Call, Event, Observer, Pump, Turn};
 use apus_core::now::WaitReason;
 use apus_core::swift::{
-    Config, Digest, GetAccount, GetContainer, GetObject, Info, Manifest, ObjectSegment, PutSlo,
-    Segment, Service, TempUrlLimits,
+    Config, Digest, GetAccount, GetContainer, GetObject, Info, Manifest, ObjectSegment, PutObject,
+    PutSlo, Segment, Service, TempUrlLimits,
 };
 use apus_core::{Error, Kind, Now};
 use serde_json::{Value, json};
@@ -185,6 +185,33 @@ fn a_wait_that_the_server_asks_for_is_reported_and_so_is_one_that_is_too_long() 
     let short: &[(&str, &str)] = &[("retry-after", "2")];
     let ran = run(GetObject::new("c", "o"), 3600, &[(0, 503, short, ""), (0, 200, &[], "")]);
     assert!(ran.waits.is_empty() && ran.result.is_ok());
+}
+
+/// A look that is older than a wait for a token does not decide: another client may have written the
+/// object meanwhile.
+#[test]
+fn a_repetition_that_waited_for_a_token_has_another_look() {
+    let put = || PutObject { if_absent: true, ..PutObject::new("c", "o", "hello") };
+    let none: &[(&str, &str)] = &[];
+    // The look takes until the token is about to expire.
+    let ran = run(
+        put(),
+        120,
+        &[(0, 500, none, ""), (100, 404, none, ""), (0, 404, none, ""), (0, 201, none, "")],
+    );
+    assert_eq!(ran.tokens, ["token 1", "token 1", "token 2", "token 2"]);
+    ran.result.unwrap();
+    let ran = run(put(), 120, &[(0, 500, none, ""), (100, 404, none, ""), (0, 200, none, "")]);
+    assert_eq!(ran.tokens, ["token 1", "token 1", "token 2"]);
+    assert!(ran.result.unwrap_err().outcome_unknown());
+    // Where each look takes that long, the request is sent nevertheless.
+    let slow: Vec<Answer<'_>> = std::iter::once((0, 500, none, ""))
+        .chain((0..9).map(|_| (100, 404, none, "")))
+        .chain([(0, 201, none, "")])
+        .collect();
+    let ran = run(put(), 120, &slow);
+    assert_eq!(ran.tokens.len(), slow.len());
+    ran.result.unwrap();
 }
 
 fn slo() -> PutSlo {
