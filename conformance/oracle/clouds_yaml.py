@@ -194,6 +194,16 @@ def by_hand():
             "auth": FULL | {"passcode": "123456"},
         }
     )
+    totp = {"auth_url": URL, "username": "u", "user_domain_name": "D", "passcode": "123456"}
+    yield "totp", auth(totp | PROJECT, auth_type="v3totp")
+    yield "totp-of-a-user-by-id", auth(
+        {"auth_url": URL, "user_id": "u1", "passcode": "123456", "project_id": "x"}, auth_type="v3totp"
+    )
+    yield "totp-without-a-passcode", auth(FULL, auth_type="v3totp")
+    for method, own in [("v3totp", totp | PROJECT), ("v3password", FULL)]:
+        yield f"multifactor-{method}-alone", one(
+            {"auth_type": "v3multifactor", "auth_methods": [method], "auth": own}
+        )
     yield "v1password", auth(
         {"auth_url": "http://swift.example:8080/auth/v1.0", "username": "test:tester"}
         | {"password": "testing"},
@@ -310,6 +320,17 @@ def by_hand():
             "OS_INTERFACE": "internal",
             "OS_APPLICATION_CREDENTIAL_ID": "a1",
             "OS_APPLICATION_CREDENTIAL_SECRET": "zYx",
+        },
+    }
+    yield "openrc-totp", {
+        "files": {},
+        "environment": {
+            "OS_AUTH_TYPE": "v3totp",
+            "OS_AUTH_URL": URL,
+            "OS_USERNAME": "u",
+            "OS_USER_DOMAIN_NAME": "D",
+            "OS_PASSCODE": "123456",
+            "OS_PROJECT_ID": "x",
         },
     }
     yield "openrc-empty-ones", {

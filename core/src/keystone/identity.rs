@@ -15,6 +15,14 @@ pub enum Identity {
         /// The second factor, where the user's rules require one.
         second_factor: Option<SecondFactor>,
     },
+    /// A user and a one-time passcode (TOTP), Identity API v3. The passcode is valid for one login
+    /// within its half minute: the token is not renewed.
+    Totp {
+        /// The user.
+        user: User,
+        /// The passcode.
+        passcode: Secret,
+    },
     /// A token, Identity API v3. The new token may have another scope; it does not expire later.
     Token(Secret),
     /// An application credential by its id, Identity API v3. It belongs to one project, so Keystone

@@ -118,6 +118,7 @@ fn identity_json(identity: &Identity) -> Result<Json<'_>, Error> {
             ("password", of_user(user, "password", password)),
             ("totp", of_user(user, "passcode", passcode)),
         ]),
+        Identity::Totp { user, passcode } => by("totp", of_user(user, "passcode", passcode)),
         Identity::Token(token) => by("token", Json::object([("id", token.into())])),
         Identity::ApplicationCredential { id, secret } => by(
             "application_credential",

@@ -108,6 +108,10 @@ fn every_identity_is_written_as_its_own() {
             json!({"methods": ["password", "totp"], "password": with("password", "pw"),
                    "totp": with("passcode", "123456")}),
         ),
+        (
+            Identity::Totp { user: user(), passcode: "123456".into() },
+            json!({"methods": ["totp"], "totp": with("passcode", "123456")}),
+        ),
         (Identity::Token("gAAAA".into()), json!({"methods": ["token"], "token": {"id": "gAAAA"}})),
         (
             Identity::application_credential("id", "s"),

@@ -149,6 +149,7 @@ impl Reader<'_> {
             "v2password" => self.v2_password(kind)?,
             "token" | "v3token" => Identity::Token(self.required("token", kind)?.clone()),
             "v3applicationcredential" => self.application_credential(kind)?,
+            "v3totp" => self.totp(kind)?,
             "v3multifactor" => self.multifactor(kind)?,
             "v1password" => self.v1(kind)?,
             _ => {
@@ -224,11 +225,22 @@ impl Reader<'_> {
 
     fn multifactor(&self, kind: &str) -> Result<Identity, CloudsError> {
         let methods = self.0.list("auth_methods")?.unwrap_or_default();
+        let is_known = |method: &String| matches!(method.as_str(), "v3password" | "v3totp");
         let has = |method: &str| methods.iter().any(|known| known == method);
-        if methods.len() != 2 || !has("v3password") || !has("v3totp") {
-            return Err(self.0.wrong("auth.auth_methods", "expected v3password and v3totp"));
+        if methods.is_empty() || !methods.iter().all(is_known) {
+            let problem = "expected v3password, v3totp or both";
+            return Err(self.0.wrong("auth.auth_methods", problem));
         }
-        self.password(kind, Some(self.required("passcode", kind)?.clone()))
+        match (has("v3password"), has("v3totp")) {
+            (true, true) => self.password(kind, Some(self.required("passcode", kind)?.clone())),
+            (true, false) => self.password(kind, None),
+            (false, _) => self.totp(kind),
+        }
+    }
+
+    fn totp(&self, kind: &str) -> Result<Identity, CloudsError> {
+        let passcode = self.required("passcode", kind)?.clone();
+        Ok(Identity::Totp { user: self.user(kind)?, passcode })
     }
 
     fn v1(&self, kind: &str) -> Result<Identity, CloudsError> {
@@ -455,7 +467,7 @@ fn takes_scope(identity: &Identity) -> bool {
 }
 
 const KINDS: &str = "password, v3password, v2password, token, v3token, v3applicationcredential, \
-                     v3multifactor, v1password, admin_token, none";
+                     v3totp, v3multifactor, v1password, admin_token, none";
 
 /// The known keys of `auth`.
 const KNOWN: &[&str] = &[
