@@ -13,6 +13,7 @@ use crate::error::{Error, Kind};
 use crate::http::Reply;
 use crate::now::Timestamp;
 use crate::retry::{Idempotency, RetryDecision};
+use crate::s3::error_text::{ErrorText, is_error_document};
 use crate::s3::hints;
 use crate::xml::{Document, Element};
 
@@ -54,8 +55,16 @@ pub(super) fn accepted(reply: &Reply) -> Result<(), Error> {
         return Err(named(error.with_status(reply.status()), reply));
     }
     match Document::parse(&reply.body) {
-        Ok(document) if error_in(&document).is_some() => Err(refusal(reply)),
-        _ => Ok(()),
+        Ok(document) if error_in(&document).is_none() => Ok(()),
+        Err(error) => match broken_error(reply) {
+            Some(refusal) => Err(refusal),
+            // An error document that was cut off before its code.
+            None if is_error_document(&reply.body) => {
+                Err(named(error.with_status(reply.status()), reply))
+            }
+            None => Ok(()),
+        },
+        Ok(_) => Err(refusal(reply)),
     }
 }
 
@@ -73,7 +82,8 @@ pub(super) fn document<'a>(
 ) -> Result<Document<'a>, Error> {
     carried_out(reply)?;
     let broken = |error: Error| named(error.with_status(reply.status()), reply);
-    let document = Document::parse(&reply.body).map_err(broken)?;
+    let document = Document::parse(&reply.body)
+        .map_err(|error| broken_error(reply).unwrap_or_else(|| broken(error)))?;
     if let Some(error) = error_in(&document) {
         return Err(named(of_document(reply, Some(error)), reply));
     }
@@ -135,10 +145,19 @@ pub(super) fn refusal(reply: &Reply) -> Error {
     named(of_document(reply, document.as_ref().and_then(error_in)), reply)
 }
 
+/// Returns the error of an error document that is not well-formed and has a code.
+fn broken_error(reply: &Reply) -> Option<Error> {
+    let has_code = || ErrorText::of(&reply.body).code.is_some();
+    (is_error_document(&reply.body) && has_code()).then(|| refusal(reply))
+}
+
 /// Returns the code of the response's error document.
 pub(crate) fn code(reply: &Reply) -> Option<String> {
-    let document = Document::parse(&reply.body).ok()?;
-    error_in(&document)?.text_of("Code").map(str::to_owned)
+    let document = Document::parse(&reply.body).ok();
+    match document.as_ref().and_then(error_in) {
+        Some(root) => text_of(root, "Code").map(str::to_owned),
+        None => ErrorText::of(&reply.body).code.or_else(|| of_headers(reply).code),
+    }
 }
 
 /// Returns the server's time in the response's error document: that of RequestTimeTooSkewed.
@@ -152,8 +171,8 @@ pub(crate) fn server_time(reply: &Reply) -> Option<Timestamp> {
 fn error_in<'d>(document: &'d Document<'_>) -> Option<Element<'d>> {
     let root = document.root();
     match root.name() {
-        "Error" => Some(root),
-        "ErrorResponse" => root.child("Error"),
+        name if name.eq_ignore_ascii_case("Error") => Some(root),
+        "ErrorResponse" | "Errors" => root.child("Error"),
         "Response" => root.child("Errors")?.child("Error"),
         _ => None,
     }
@@ -167,11 +186,15 @@ fn is_web_page(body: &[u8]) -> bool {
 }
 
 fn of_document(reply: &Reply, root: Option<Element<'_>>) -> Error {
-    let text = |name| root.and_then(|root| root.text_of(name)).map(str::to_owned);
-    let code = text("Code");
+    let text = |name| root.and_then(|root| text_of(root, name)).map(str::to_owned);
+    let told = match root {
+        Some(_) => ErrorText { code: text("Code"), message: text("Message") },
+        None => ErrorText::of(&reply.body),
+    };
+    let of_headers = of_headers(reply);
+    let (code, message) = (told.code.or(of_headers.code), told.message.or(of_headers.message));
     let header = reply.header(&BUCKET_REGION).map(str::to_owned);
     let region = header.or_else(|| text("Region")).filter(|region| !region.is_empty());
-    let message = text("Message");
     let hint = match root {
         Some(_) => None,
         None => hints::of_page(reply.status(), &reply.body),
@@ -184,6 +207,22 @@ fn of_document(reply: &Reply, root: Option<Element<'_>>) -> Error {
         Some(hint) => error.with_hint(hint),
         None => error,
     }
+}
+
+/// Returns the text of a member, of which some servers write the name in lower case.
+fn text_of<'d>(root: Element<'d>, name: &str) -> Option<&'d str> {
+    let found = root.text_of(name).or_else(|| root.text_of(&name.to_lowercase()));
+    found.map(str::trim)
+}
+
+/// Returns what the headers of a refusal say, which has no body in the response to a HEAD: MinIO has
+/// `x-minio-error-code` since 2023, website endpoints of S3 have `x-amz-error-code`.
+fn of_headers(reply: &Reply) -> ErrorText {
+    let text = |names: [HeaderName; 2]| {
+        let found = names.iter().find_map(|name| reply.header(name))?;
+        Some(found.trim().trim_matches('"').to_owned()).filter(|text| !text.is_empty())
+    };
+    ErrorText { code: text(CODE), message: text(MESSAGE) }
 }
 
 /// Adds the request IDs of the response headers to the error.
@@ -244,6 +283,10 @@ pub(super) fn judge(error: &Error, idempotency: Idempotency) -> RetryDecision {
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
+const CODE: [HeaderName; 2] =
+    [HeaderName::from_static("x-minio-error-code"), HeaderName::from_static("x-amz-error-code")];
+const MESSAGE: [HeaderName; 2] =
+    [HeaderName::from_static("x-minio-error-desc"), HeaderName::from_static("x-amz-error-message")];
 const AMZ_RETRY_AFTER: HeaderName = HeaderName::from_static("x-amz-retry-after");
 
 /// Codes of transient errors, although their status may be 400: the body stalled or was damaged.

@@ -26,6 +26,7 @@ mod bucket;
 mod commit_check;
 mod config;
 mod error;
+mod error_text;
 mod hints;
 mod list;
 mod multipart;

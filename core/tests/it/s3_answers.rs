@@ -338,6 +338,76 @@ fn an_object_is_no_response_to_an_operation_on_its_subresource() {
     }
 }
 
+// A message whose text is not escaped, and one that was cut off: both are refusals with a code, in a
+// response of 200 too, which an operation without a document in its response would take for done.
+#[test]
+fn an_error_document_that_is_not_well_formed_is_an_error() {
+    for body in [
+        "<Error><Code>InternalError</Code><Message>a & b</Message></Error>",
+        "<?xml version=\"1.0\"?>\n<Error><Code>InternalError</Code><Message>&nbsp;</Message></Error>",
+        "<Error><Code>InternalError</Code><Message>a<br>b</Message></Error>",
+        "<s3:Error><Code> InternalError </Code></Error>",
+        "<Error><Code>InternalError</Code><Mess",
+        "<Error><Code>InternalError</Code></Error>\0",
+        "<error><code> InternalError\n</code></error>",
+        "<Errors><Error><Code>InternalError</Code></Error></Errors>",
+    ] {
+        for error in [
+            parse(&PutObject::new("b", "k", ""), body).unwrap_err(),
+            parse(&UploadPart::new("b", "k", "u", 1, ""), body).unwrap_err(),
+            parse(&CompleteMultipartUpload::default(), body).unwrap_err(),
+            parse(&CopyObject::default(), body).unwrap_err(),
+            parse(&DeleteObjects::new("b", ["k"]), body).unwrap_err(),
+            GetObject::new("b", "k").parse(&service(), &reply(500, &[], body)).unwrap_err(),
+        ] {
+            let found = (error.kind(), error.code());
+            assert_eq!(found, (Kind::Refused, Some("InternalError")), "{body}: {error}");
+        }
+    }
+    // Without a code, nothing says whether it was carried out.
+    let error = parse(&PutObject::new("b", "k", ""), "<Error><Code>Interna").unwrap_err();
+    assert_eq!((error.kind(), error.code()), (Kind::InvalidResponse, None));
+    // What is no error document is the server's own matter.
+    for body in ["{\"Code\":\"x\"}", "<Errors2><Code>x</Code>", "ok"] {
+        assert!(parse(&PutObject::new("b", "k", ""), body).is_ok(), "{body}");
+    }
+}
+
+// API gateways refuse in JSON. MinIO's responses to HEAD (pull request 17283 of 2023) and those of
+// Amazon's website endpoints have the code in a header.
+#[test]
+fn a_code_is_read_from_json_and_from_headers() {
+    let get = |body: &str| {
+        let json = [("content-type", "application/json")];
+        GetObject::new("b", "k").parse(&service(), &reply(403, &json, body)).unwrap_err()
+    };
+    for (body, code, message) in [
+        (r#"{"Code":"AccessDenied","Message":"no"}"#, Some("AccessDenied"), Some("no")),
+        (r#"{"error":{"code":"AccessDenied","message":"no"}}"#, Some("AccessDenied"), Some("no")),
+        (r#"{"__type":"x#AccessDenied","message":"no"}"#, Some("AccessDenied"), Some("no")),
+        (r#"{"message":"Forbidden"}"#, None, Some("Forbidden")),
+        (r#"{"code":403}"#, None, None),
+    ] {
+        let error = get(body);
+        assert_eq!((error.code(), error.server_message()), (code, message), "{body}");
+    }
+    for name in ["x-minio-error-code", "x-amz-error-code"] {
+        for (written, code) in [
+            ("NoSuchBucket", Some("NoSuchBucket")),
+            ("\"AccessDenied\"", Some("AccessDenied")),
+            ("", None),
+        ] {
+            let head = reply(404, &[(name, written)], "");
+            let error = HeadObject::new("b", "k").parse(&service(), &head).unwrap_err();
+            assert_eq!(error.code(), code, "{name}: {written}");
+        }
+    }
+    // The document counts before a header.
+    let both = reply(404, &[("x-minio-error-code", "A")], "<Error><Code>B</Code></Error>");
+    let error = GetObject::new("b", "k").parse(&service(), &both).unwrap_err();
+    assert_eq!(error.code(), Some("B"));
+}
+
 #[test]
 fn heads_without_a_body() {
     let headers = [("x-amz-bucket-region", "us-west-2"), ("x-amz-access-point-alias", "false")];
