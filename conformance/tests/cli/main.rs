@@ -6,6 +6,7 @@ mod certificates;
 mod codes;
 mod copies;
 mod doctor;
+mod documented;
 mod environment;
 #[cfg(unix)]
 mod files;

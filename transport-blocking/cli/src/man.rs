@@ -31,7 +31,22 @@ fn whole() -> Command {
         let command = command.disable_help_subcommand(true);
         names.into_iter().fold(command, |command, name| command.mut_subcommand(name, without_help))
     }
-    let mut command = without_help(Arguments::command().after_help(""));
+    /// The generator writes no other names of options.
+    fn with_aliases(command: Command) -> Command {
+        let command = command.mut_args(|arg| {
+            let (longs, shorts) = (arg.get_visible_aliases(), arg.get_visible_short_aliases());
+            let longs = longs.unwrap_or_default().into_iter().map(|name| format!("--{name}"));
+            let shorts = shorts.unwrap_or_default().into_iter().map(|name| format!("-{name}"));
+            let names: Vec<String> = longs.chain(shorts).collect();
+            let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string);
+            match (names.len(), help) {
+                (0, _) | (_, None) => arg,
+                (_, Some(help)) => arg.long_help(format!("{help}\n\nAlso: {}", names.join(", "))),
+            }
+        });
+        command.mut_subcommands(with_aliases)
+    }
+    let mut command = with_aliases(without_help(Arguments::command().after_help("")));
     command.build();
     command
 }
@@ -130,6 +145,8 @@ mod tests {
                 assert!(text.contains(&format!(".SH \"{heading}\"")), "{name}: {heading}");
             }
             assert!(text.contains("\\fB130\\fR"), "{name}");
+            let has_copy = name == "apus-copy";
+            assert!(!has_copy || text.contains("Also: \\-\\-to\\-container"), "{text}");
             for inner in command.get_subcommands() {
                 assert_ne!(inner.get_name(), "help", "{name}");
                 check(inner, &format!("{name}-{}", inner.get_name()));
