@@ -53,6 +53,8 @@ pub struct Call<O: Operation> {
     replays: bool,
     /// How often a look was out of date before the request was sent.
     outdated: u32,
+    /// The failure before the last look.
+    failure: Option<Error>,
     doubtful: bool,
     /// Attempts without a response, or with one of a gateway that timed out: the server may still
     /// apply them.
@@ -117,6 +119,7 @@ impl<O: Operation> Call<O> {
             redrafted: 0,
             replays: false,
             outdated: 0,
+            failure: None,
             doubtful: false,
             under_way: UnderWay::default(),
             recovered: false,
@@ -285,7 +288,7 @@ impl<O: Operation> Call<O> {
                 self.replays = true;
                 Error::refused(reply.status(), None, None)
             }
-            Err(error) => error,
+            Err(error) => self.failure.take().unwrap_or(error),
         };
         let failed = Failed { error: self.named(error), repeat: Repeat::Decided(None) };
         self.conclude(now, failed, Vec::new());

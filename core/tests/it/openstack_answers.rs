@@ -203,7 +203,10 @@ fn a_repetition_that_waited_for_a_token_has_another_look() {
     ran.result.unwrap();
     let ran = run(put(), 120, &[(0, 500, none, ""), (100, 404, none, ""), (0, 200, none, "")]);
     assert_eq!(ran.tokens, ["token 1", "token 1", "token 2"]);
-    assert!(ran.result.unwrap_err().outcome_unknown());
+    // The error is that of the request, and nothing was cancelled.
+    let error = ran.result.unwrap_err();
+    assert!(error.outcome_unknown() && !error.is_cancelled(), "{error}");
+    assert_eq!(error.status().unwrap(), 500);
     // Where each look takes that long, the request is sent nevertheless.
     let slow: Vec<Answer<'_>> = std::iter::once((0, 500, none, ""))
         .chain((0..9).map(|_| (100, 404, none, "")))

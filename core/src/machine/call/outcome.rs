@@ -92,6 +92,7 @@ impl<O: Operation> Call<O> {
             }
             Recovery::NotDone => match failed.repeat {
                 Repeat::Decided(delay) if !self.cancelled => {
+                    self.failure = Some(failed.error);
                     self.state = delay.map_or(State::Ready, State::Backoff);
                 }
                 Repeat::Proven | Repeat::Anyway => self.repeat(now, failed.error, true),
