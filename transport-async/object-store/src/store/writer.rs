@@ -13,8 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use super::object_store::{PutResult, Result};
 
 /// Writes one object of any size: bytes are sent while they are written, and a write waits while
-/// four parts are in flight and the next is full. A part has 8 MiB at first; parts of an object of
-/// more than 10,000 of them grow, to 256 MiB of memory in all.
+/// four parts are in flight and what comes next is read. Parts have 8 MiB at first, and grow with the
+/// object so that 10,000 of them are enough; at most 256 MiB are in memory.
 ///
 /// The object is there after [`shutdown`](tokio::io::AsyncWriteExt::shutdown) has returned without
 /// an error, and [`result`](Self::result) is then its ETag and version. A writer that is dropped
