@@ -199,7 +199,7 @@ fn everything_that_is_wrong_is_told_at_once() {
          and #",
         "glance-api.conf:17: [b] swift_store_multiple_containers_seed = \"33\": expected a whole \
          number from 0 to 32",
-        "[glance_store] default_backend = \"z\": expected one of a, b",
+        "glance-api.conf:4: [glance_store] default_backend = \"z\": expected one of a, b",
     ] {
         assert!(errors.lines().any(|line| line == expected), "{expected}\nin\n{errors}");
     }

@@ -214,10 +214,7 @@ impl Which {
         let (config, lines) = OsloConfig::read(files);
         settings.errors.extend(lines.iter().map(Finding::of_line));
         settings.take(Configuration::of_oslo(&config));
-        // The files that a wrong configuration names are checked nevertheless.
-        let named =
-            if settings.configuration.is_none() { named_files(&config) } else { Vec::new() };
-        settings.open_files(&named, needs);
+        settings.open_files(&named_files(&config), needs);
         settings
     }
 }
@@ -267,9 +264,13 @@ impl Settings {
         }
     }
 
-    /// Reads the files that backends name, and the files in `more`.
-    fn open_files(&mut self, more: &[Named], needs: Needs) {
-        let mut named = more.to_vec();
+    /// Reads the files that backends name. Those that a wrong configuration names, as they are
+    /// `written`, are checked nevertheless.
+    fn open_files(&mut self, written: &[Named], needs: Needs) {
+        let mut named = match self.configuration {
+            Some(_) => Vec::new(),
+            None => written.to_vec(),
+        };
         for (id, backend) in self.configuration.iter().flat_map(|found| &found.backends) {
             let (references, ca) = match backend {
                 Backend::S3(options) => (None, options.s3_store_cacert.clone()),
@@ -280,8 +281,10 @@ impl Settings {
             let files = [("swift_store_config_file", references), (ca_option(backend), ca)];
             for (option, file) in files {
                 let Some(file) = file.filter(|file| !file.is_empty()) else { continue };
-                let named_as = Named { section: id.clone(), option: option.to_owned(), file };
-                named.push(named_as);
+                let same = |it: &&Named| it.option == option && it.file == file;
+                let place = written.iter().find(same).and_then(|it| it.place.clone());
+                let (section, option) = (id.clone(), option.to_owned());
+                named.push(Named { place, section, option, file });
             }
         }
         for named in named {
@@ -372,6 +375,8 @@ impl Settings {
 /// A file that an option names.
 #[derive(Clone, Debug)]
 struct Named {
+    /// The file and the line that name it, if it is known.
+    place: Option<(String, usize)>,
     section: String,
     option: String,
     file: String,
@@ -379,12 +384,14 @@ struct Named {
 
 impl Named {
     fn wrong(&self, problem: String) -> Finding {
+        let (file, line) = self.place.clone().unzip();
         Finding {
+            file,
+            line,
             section: self.section.clone(),
             option: Some(self.option.clone()),
             value: Some(self.file.clone()),
             problem,
-            ..Finding::default()
         }
     }
 }
@@ -399,7 +406,8 @@ fn named_files(config: &OsloConfig) -> Vec<Named> {
             let file = config.substitute(section, value, &|_, _| None).unwrap_or_default();
             if is_file && !file.is_empty() {
                 let (section, option) = (section.to_owned(), option.to_owned());
-                named.push(Named { section, option, file });
+                let place = Some((value.file.clone(), value.line));
+                named.push(Named { place, section, option, file });
             }
         }
     }

@@ -40,6 +40,7 @@ impl Folder {
             .args(arguments)
             .current_dir(&self.0)
             .env_clear()
+            .env("HOME", self.0.join("home"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -221,6 +222,53 @@ fn the_files_of_swift_are_read_too() {
         .prints("warning: refs.conf:6: [old] key: the value has an unmatched quote");
     folder.write("refs.conf", "# none\n");
     folder.run(&["-c", "a.conf", "config", "check"]).ends(6).prints("default_swift_reference");
+}
+
+/// What `config check` finds beyond the files of the configuration itself.
+#[test]
+fn a_wrong_default_a_missing_file_and_a_profile_without_keys_are_told_with_their_place() {
+    let folder = Folder::new("places");
+    folder.write("a.conf", &CONF.replace("default_backend = fast", "default_backend = slow"));
+    let line = CONF.lines().position(|line| line == "default_backend = fast").unwrap() + 1;
+    folder
+        .run(&["-c", "a.conf", "config", "check"])
+        .ends(6)
+        .prints(&format!("a.conf:{line}: [glance_store] default_backend = \"slow\""));
+    folder.write("b.conf", &CONF.replace("[cold]\n", "[cold]\ns3_store_cacert = /none/ca.pem\n"));
+    let line = CONF.lines().position(|line| line == "[cold]").unwrap() + 2;
+    folder
+        .run(&["-c", "b.conf", "config", "check"])
+        .ends(6)
+        .prints(&format!("b.conf:{line}: [cold] s3_store_cacert = \"/none/ca.pem\""));
+
+    let of = |source: &str| {
+        format!(
+            "[DEFAULT]\nenabled_backends = a:s3\n[glance_store]\ndefault_backend = a\n[a]\n\
+             s3_store_host = https://h\ns3_store_bucket = b\ns3_store_credential_source = {source}\n"
+        )
+    };
+    folder.write("p.conf", &of("profile\ns3_store_profile = one"));
+    fs::create_dir_all(folder.0.join("home/.aws")).unwrap();
+    let keys = "[one]\naws_access_key_id = A\naws_secret_access_key = hunter2\n";
+    let role = "[profile one]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = two\n\
+                mfa_serial = arn:aws:iam::123456789012:mfa/m\n";
+    for (config, credentials, code, expected) in [
+        ("", keys, 0, "backend a: s3 s3+https://h/b/ (default)"),
+        ("[profile two]\nnonsense\n", keys, 0, "config:2: "),
+        ("", "", 6, "profile \"one\" does not exist"),
+        ("[DEFAULT]\nnonsense\n", keys, 6, "config:2: "),
+        (role, "[two]\naws_access_key_id = A\naws_secret_access_key = hunter2\n", 6, "mfa_serial"),
+    ] {
+        folder.write("home/.aws/config", config);
+        folder.write("home/.aws/credentials", credentials);
+        folder.run(&["-c", "p.conf", "config", "check"]).ends(code).prints(expected);
+    }
+    // The variables of the image service may differ from those here.
+    folder.write("e.conf", &of("environment"));
+    folder
+        .run(&["-c", "e.conf", "config", "check"])
+        .ends(0)
+        .prints("warning: [a] s3_store_credential_source = \"environment\"");
 }
 
 #[test]

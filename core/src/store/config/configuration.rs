@@ -160,7 +160,7 @@ impl Configuration {
     }
 
     fn check(draft: Draft, errors: &mut Vec<ConfigError>) -> Self {
-        let Draft { mode, plain, list, warnings, unstartable, nothing } = draft;
+        let Draft { mode, plain, list, warnings, unstartable, default: named, nothing } = draft;
         let default = plain.default_backend.clone();
         let mut found = Self {
             mode,
@@ -227,7 +227,7 @@ impl Configuration {
             let option = list.option.clone().filter(|_| nothing.is_none() && list.value.is_some());
             found.warnings.push(ConfigError { problem, option, ..list });
         }
-        found.check_default(&unknown, errors);
+        found.check_default(&unknown, named, errors);
         found
     }
 
@@ -252,7 +252,12 @@ impl Configuration {
     }
 
     /// Checks that the default backend is there.
-    fn check_default(&self, unknown: &BTreeMap<String, String>, errors: &mut Vec<ConfigError>) {
+    fn check_default(
+        &self,
+        unknown: &BTreeMap<String, String>,
+        named: Option<ConfigError>,
+        errors: &mut Vec<ConfigError>,
+    ) {
         let Some(default) = &self.default else { return };
         if self.backends.contains_key(default) || self.others.contains_key(default) {
             return;
@@ -261,7 +266,7 @@ impl Configuration {
         let ids: Vec<&str> =
             self.backends.keys().chain(self.others.keys()).map(String::as_str).collect();
         errors.push(ConfigError {
-            place: None,
+            place: named.and_then(|named| named.place),
             section: "glance_store".to_owned(),
             option: Some(option.to_owned()),
             value: Some(default.clone()),

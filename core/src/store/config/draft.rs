@@ -56,6 +56,8 @@ pub(super) struct Draft {
     pub(super) list: Option<ConfigError>,
     pub(super) warnings: Vec<ConfigError>,
     pub(super) unstartable: Vec<ConfigError>,
+    /// Where the backend for new objects is named.
+    pub(super) default: Option<ConfigError>,
     /// Why there are no options at all.
     pub(super) nothing: Option<&'static str>,
 }
@@ -68,6 +70,7 @@ impl Default for Draft {
             list: None,
             warnings: Vec::new(),
             unstartable: Vec::new(),
+            default: None,
             nothing: None,
         }
     }

@@ -72,6 +72,7 @@ impl Reader<'_> {
         }
         let (section, option) = ("glance_store", "default_backend");
         plain.default_backend = self.text(section, option).filter(|text| !text.is_empty());
+        self.draft.default = Some(self.told(section, option, ""));
         if plain.default_backend.is_none() {
             let problem = "missing option: without it the image service does not start";
             self.draft.unstartable.push(self.told(section, option, problem));
@@ -103,6 +104,7 @@ impl Reader<'_> {
             plain.enabled_backends.insert(id.clone(), id);
         }
         let default = self.text(section, "default_store");
+        self.draft.default = Some(self.told(section, "default_store", ""));
         let kind = Kind::of_scheme(default.as_deref().unwrap_or("file"));
         plain.default_backend = kind.map(|kind| kind.name.to_owned());
         if plain.default_backend.as_ref().is_none_or(|id| !plain.enabled_backends.contains_key(id))
