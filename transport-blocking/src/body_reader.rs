@@ -147,13 +147,13 @@ impl<'a> BodyReader<'a> {
 
     /// Reads the next `size` bytes, fewer at the end, which those who see them share.
     pub(crate) fn piece(&mut self, size: usize) -> Result<Bytes, ExchangeError> {
-        let size = match &self.inner {
-            Inner::Seekable { at, range, .. } => range.end.saturating_sub(*at),
-            Inner::Lent { left, .. } => *left,
+        let (source, left) = match &self.inner {
+            Inner::Seekable { source, at, range } => (source, range.end.saturating_sub(*at)),
+            Inner::Lent { lent, left } => (&lent.source, *left),
             Inner::Pieces(_) => return self.take(size),
-        }
-        .min(size as u64);
-        let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
+        };
+        let spare = source.spare();
+        let mut bytes = spare.take(usize::try_from(left).unwrap_or(usize::MAX).min(size));
         let mut filled = 0;
         while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match self.read_unseen(rest)? {
@@ -162,7 +162,7 @@ impl<'a> BodyReader<'a> {
             }
         }
         bytes.truncate(filled);
-        let bytes = Bytes::from(bytes);
+        let bytes = spare.lend(bytes);
         if let Some(watched) = &mut self.watched {
             watched.see_shared(&bytes)?;
         }

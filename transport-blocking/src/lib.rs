@@ -292,6 +292,7 @@ mod request_head;
 mod run;
 mod sink;
 mod source;
+mod spare;
 mod spool;
 #[cfg(feature = "store")]
 mod stores;

@@ -16,6 +16,7 @@ use bytes::Bytes;
 
 use crate::body_reader::{BodyReader, Watched, fill};
 use crate::passes::OnePass;
+use crate::spare::Spare;
 
 /// Where the bytes of a request's body come from. Clones share the same bytes.
 ///
@@ -38,6 +39,8 @@ use crate::passes::OnePass;
 pub struct Source<'a> {
     kind: Arc<Kind<'a>>,
     tap: Option<Arc<OnePass>>,
+    /// Absent if its bytes are in memory.
+    spare: Option<Arc<Spare>>,
 }
 
 enum Kind<'a> {
@@ -168,12 +171,18 @@ impl<'a> Source<'a> {
     }
 
     fn new(kind: Kind<'a>) -> Self {
-        Self { kind: Arc::new(kind), tap: None }
+        let spare = matches!(kind, Kind::File(_) | Kind::Once { .. }).then(Arc::default);
+        Self { kind: Arc::new(kind), tap: None, spare }
     }
 
     fn once(reader: Box<dyn Read + Send + 'a>, length: Option<u64>) -> Self {
         let ordered = Ordered { reader, at: 0, ended: false, length, pass: None, reading: None };
         Self::new(Kind::Once { length, slot: Mutex::new(Some(ordered)) })
+    }
+
+    /// Returns the free buffers for what is read of it.
+    pub(crate) fn spare(&self) -> Arc<Spare> {
+        self.spare.clone().unwrap_or_default()
     }
 
     /// Whether a source was given, for a single request; its run compares the length.
