@@ -301,6 +301,25 @@ fn a_place_where_something_is_mounted_is_said() {
         let ran = ran.ends(11).says("out/rows").says("No space left on device");
         assert!(!ran.out.contains("rows") && !ran.out.contains(".part"), "{ran:?}");
     }
+    // What is kept for another run is named.
+    if let Some(ran) = mounted(&program, mount, "get x --resume -o out/image") {
+        let ran = ran.ends(11).says("No space left on device").says("out/.image.apus-part");
+        assert!(ran.out.contains(".image.apus-resume"), "{ran:?}");
+    }
+    // A synchronisation ends with the first file that has no place; those before it are whole.
+    for at in 0..30 {
+        let name = format!("d/{at:02}");
+        program.run_with(&["-q", "put", "-", "--id", &name], &[7; 6000]).ends(0);
+    }
+    let list = "sync fast:d/ out; code=$?; wc -c out/[0-9]* | grep -v total; (exit $code)";
+    if let Some(ran) = mounted(&program, mount, list) {
+        let ran = ran.ends(11).says("No space left on device").says("run the command again");
+        assert!(!ran.out.contains(".part"), "{ran:?}");
+        let sizes = ran.out.lines().filter(|line| line.contains(" out/"));
+        let sizes: Vec<&str> = sizes.filter(|line| !line.contains("downloaded")).collect();
+        assert!(!sizes.is_empty() && sizes.len() < 30, "{ran:?}");
+        assert!(sizes.iter().all(|line| line.trim().starts_with("6000 ")), "{ran:?}");
+    }
     // A folder that may only be read.
     let mount = "mount --bind out out && mount -o remount,ro,bind out";
     for (to, why) in [("out/new", "Read-only file system"), ("out/image", "is not writable")] {

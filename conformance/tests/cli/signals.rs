@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -256,4 +257,32 @@ fn a_removal_that_is_stopped_says_how_far_it_got() {
         assert!(ran.code != 0 || left == 1, "{what}");
         assert!(left >= 1, "{what}");
     });
+}
+
+/// Ctrl-C in a terminal ends also the program before the pipe: its rows are not complete.
+#[test]
+fn a_migration_that_is_stopped_replaces_no_file() {
+    let stage = Stage::new();
+    stage.reset();
+    for signals in [1, 2] {
+        let mut command = Command::new(&*APUS);
+        command.arg("--config").arg(stage.program.path("glance-api.conf"));
+        command.args(["locations", "migrate", "--write", "out/file"]);
+        command.current_dir(stage.program.path(""));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut rows = child.stdin.take().unwrap();
+        rows.write_all(b"{\"id\": 1, \"url\": \"rbd://fsid/images/c/snap\"}\n").unwrap();
+        // The file is begun after the signal handler is installed.
+        wait(|| (stage.files().len() > 1).then_some(()));
+        for _ in 0..signals {
+            let id = child.id().to_string();
+            assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+            thread::sleep(Duration::from_millis(300));
+        }
+        drop(rows);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{signals} {output:?}");
+        assert_eq!(stage.files(), BTreeMap::from([("file".to_owned(), 3)]), "{signals} {output:?}");
+    }
 }

@@ -174,6 +174,13 @@ pub(crate) fn run(stage: &Stage, command: &Locations) -> Result<Exit, Failure> {
     })
 }
 
+fn refuse_interrupted(interrupt: &Interrupt) -> Result<(), Failure> {
+    match interrupt.came() {
+        true => Err(Failure::new(Exit::Interrupted, "cancelled before the last row")),
+        false => Ok(()),
+    }
+}
+
 /// In place, the old values would be lost, of which a failed upgrade needs a copy.
 fn refuse_input(same: Option<&Path>) -> Result<(), Failure> {
     match same {
@@ -202,15 +209,11 @@ struct Work<'a> {
 impl Work<'_> {
     fn read(&mut self, input: impl BufRead, interrupt: &Interrupt) -> Result<(), Failure> {
         let mut texts = Texts::new(input);
-        let mut count = 0_u64;
         if let (Some(dialect), Some(written)) = (self.form.sql, &mut self.written) {
             written.line(dialect.begin().as_bytes())?;
         }
         while let Some(text) = texts.next()? {
-            count += 1;
-            if count.is_multiple_of(4096) && interrupt.came() {
-                return Err(Failure::new(Exit::Interrupted, "cancelled"));
-            }
+            refuse_interrupted(interrupt)?;
             match text.text {
                 Ok(row) if row.trim_ascii().is_empty() => {}
                 Ok(row) => self.row(text.line, row)?,
@@ -222,6 +225,8 @@ impl Work<'_> {
             }
         }
         self.settle()?;
+        // The signal may have ended the program that writes the rows, too: they are not complete.
+        refuse_interrupted(interrupt)?;
         match (self.form.sql, &mut self.written) {
             (Some(_), Some(written)) => written.line(sql::COMMIT.as_bytes()),
             _ => Ok(()),

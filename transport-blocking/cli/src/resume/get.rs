@@ -91,7 +91,11 @@ pub(crate) fn run(
         }
         file.set_len(0).map_err(file_failed)?;
         has = 0;
-        super::write(&kept_in, &state).map_err(|error| Failure::file(&kept_in, &error))?;
+        super::write(&kept_in, &state).map_err(|error| {
+            // Without its state, the file is of no use.
+            output.discard();
+            Failure::file(&kept_in, &error)
+        })?;
     } else if has > 0 {
         stage.output.remark(format_args!("continuing after {has} of {size} bytes"));
     }
@@ -108,7 +112,8 @@ pub(crate) fn run(
         let sink = Sink::writer(Arc::clone(&file));
         open.stores.get(stored, &rest, &sink).map_err(|error| {
             let failure = open.at(stored)(error);
-            let message = format!("{}; to continue: --resume", failure.message);
+            let kept = format!("kept in {}; to continue: --resume", part.display());
+            let message = format!("{}; {kept}", failure.message);
             Failure { message, ..failure }
         })?;
     }

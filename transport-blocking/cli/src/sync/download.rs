@@ -33,7 +33,16 @@ pub(super) fn run(job: &Job<'_>, directory: &Path) -> Result<Exit, Failure> {
     pool::each(
         AT_ONCE,
         work,
-        |outcome| report.take(outcome),
+        |outcome| {
+            let is_full =
+                matches!(&outcome, Outcome::Failed(_, failure) if failure.exit == Exit::Full);
+            report.take(outcome)?;
+            match is_full {
+                // The others have no place either.
+                true => Err(report.stopped(Exit::Full, "there is no space left")),
+                false => Ok(()),
+            }
+        },
         |push| {
             job.each(job.delete, &mut |path, found| {
                 if let Some(walk) = &mut walk {

@@ -73,6 +73,18 @@ impl Report {
         self.transferred + self.same + self.failed + self.skipped == 0
     }
 
+    /// Returns the failure of a command that ends before everything was tried.
+    pub(super) fn stopped(&self, exit: Exit, why: &str) -> Failure {
+        let [past, _] = self.verbs;
+        let message = format!(
+            "{why}: {} ({}) {past}, {} equal, the rest is left out; to continue, run the command again",
+            self.transferred,
+            human(self.bytes),
+            self.same
+        );
+        Failure::new(exit, message)
+    }
+
     fn tell(&self, [past, infinitive]: [&str; 2], name: &str) -> Result<(), Failure> {
         let key = if self.dry { format!("would_{infinitive}") } else { past.to_owned() };
         let text = key.replace('_', " ");
