@@ -177,6 +177,24 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_in_another_form_is_a_failure() {
+        let told = |errors: &str| {
+            let body = format!(
+                r#"{{"Number Deleted": 1, "Number Not Found": 0, "Response Status": "200 OK",
+                "Response Body": "", "Errors": {errors}}}"#
+            );
+            parsed(&BulkDelete::default(), 200, "", &body).unwrap()
+        };
+        for errors in [r#"[["/c/o"]]"#, r#"["/c/o"]"#, r#"[{"/c/o": "409"}]"#, "[[]]", "[null]"] {
+            assert!(!told(errors).is_complete(), "{errors}");
+        }
+        assert!(told("[]").is_complete());
+        let text = "Number Deleted: 1\nResponse Status: 200 OK\nErrors:\n/c/o\n\n";
+        let output = parsed(&BulkDelete::default(), 200, "", text).unwrap();
+        assert_eq!(output.failed.len(), 1);
+    }
+
+    #[test]
     fn a_refusal_of_all_of_it_is_an_error() {
         let delete = BulkDelete::default();
         let told = |status: &str, errors: &str| {

@@ -81,9 +81,10 @@ impl Report {
             known = true;
             for error in errors {
                 let at = |at| error.get(at).and_then(Value::as_str);
-                if let (Some(path), Some(why)) = (at(0), at(1)) {
-                    report.errors.push(failed(path, why));
-                }
+                report.errors.push(match (at(0), at(1)) {
+                    (Some(path), Some(why)) => failed(path, why),
+                    _ => Failed { path: at(0).unwrap_or_default().into(), why: error.to_string() },
+                });
             }
         }
         known.then_some(report)
@@ -104,8 +105,10 @@ impl Report {
         }
         for line in lines {
             // A path is percent-encoded, so it contains no comma.
-            if let Some((path, why)) = line.split_once(", ") {
-                report.errors.push(failed(path, why));
+            match line.split_once(", ") {
+                Some((path, why)) => report.errors.push(failed(path, why)),
+                None if line.is_empty() => {}
+                None => report.errors.push(Failed { path: String::new(), why: line.to_owned() }),
             }
         }
         known.then_some(report)

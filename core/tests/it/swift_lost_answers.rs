@@ -308,6 +308,22 @@ fn a_large_object_of_somebody_elses_equal_segments_is_not_ours() {
     }
 }
 
+/// Nothing shows whose segments they are where the manifest may not be read, or is gone meanwhile.
+#[test]
+fn a_manifest_that_is_refused_proves_nothing() {
+    for refusal in [401, 403, 404] {
+        let mut world = World::new(object(10)).fault("PUT c/o", 1, Fault::AnswerLost);
+        world = world.fault_from("PUT c/o", 2, Fault::Refuse(403));
+        world = world.fault_from("GET c/o", 1, Fault::Refuse(refusal));
+        for (at, length) in SEGMENTS.into_iter().enumerate() {
+            world.store.put("c_segments", &format!("o/{at}"), object(length));
+        }
+        let ours = PutSlo { heartbeat: false, ..slo() };
+        let error = world.run(Call::new(ours, service(), 1)).map(drop).unwrap_err();
+        assert!(error.outcome_unknown(), "{refusal}: {error} {:?}", world.log);
+    }
+}
+
 /// The status says all there is: a page that is cut off takes nothing from it.
 #[test]
 fn a_cut_body_takes_nothing_from_what_the_status_said() {

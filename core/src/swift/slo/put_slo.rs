@@ -122,6 +122,10 @@ impl Operation for PutSlo {
                 error::broken(reply, "the response does not state whether the manifest was stored")
             })?;
         report.settled(reply)?;
+        if !report.errors.is_empty() {
+            let what = "the response states that the manifest was stored, and that segments failed";
+            return Err(error::broken(reply, what));
+        }
         Ok(SloStored {
             etag: report.etag.unwrap_or(stored.etag),
             last_modified: report.last_modified.or(stored.last_modified),
@@ -145,6 +149,10 @@ impl Operation for PutSlo {
         let Some(told) = doubt.looks.get(1) else {
             return manifest.draft(service).map_or(Recovery::Unknown, Recovery::Look);
         };
+        // A refusal shows nothing. Ceph does not return the manifest, but something else.
+        if !told.status().is_success() {
+            return Recovery::Unknown;
+        }
         let told = manifest.parse(service, told).map(|manifest| manifest.segments);
         let is_ours = |(ours, theirs): (&Segment, &Segment)| match (ours, theirs) {
             (Segment::Object(a), Segment::Object(b)) => {
@@ -153,7 +161,6 @@ impl Operation for PutSlo {
             (a, b) => a == b,
         };
         match told.unwrap_or_default() {
-            // Ceph does not return the manifest.
             told if told.is_empty() || self.segments.iter().zip(&told).all(is_ours) => {
                 let (etag, last_modified) = (head.etag.unwrap_or_default(), head.last_modified);
                 Recovery::Done(SloStored { etag, last_modified, trans_id: head.trans_id })
@@ -271,6 +278,11 @@ mod tests {
             let error = parsed(&put(), 202, "", body).unwrap_err();
             assert_eq!(error.kind(), crate::Kind::InvalidResponse, "{body:?}");
         }
+        // It contradicts itself.
+        let both =
+            r#"  {"Response Status": "201 Created", "Errors": [["/seg/o", "404 Not Found"]]}"#;
+        let error = parsed(&put(), 202, "", both).unwrap_err();
+        assert_eq!(error.kind(), crate::Kind::InvalidResponse);
         let refused = "  {\"Response Status\": \"422 Unprocessable Entity\", \"Errors\": []}";
         let error = parsed(&put(), 202, "", refused).unwrap_err();
         assert_eq!((error.kind(), error.status().unwrap().as_u16()), (crate::Kind::Integrity, 422));
