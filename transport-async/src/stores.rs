@@ -14,7 +14,7 @@ use std::time::Duration;
 use apus_core::Error;
 use apus_core::contract::Machine;
 use apus_core::error::Leftover;
-use apus_core::machine::{Observer, RateLimits};
+use apus_core::machine::{CleanUps, Observer, RateLimits};
 use apus_core::store::config::Configuration;
 use apus_core::store::{
     self, Access, Acls, Add, AddResult, Get, GetResult, Job, StoreError, StoredImage,
@@ -178,6 +178,12 @@ impl Stores {
     /// ```
     pub fn remaining(&self) -> Vec<Leftover> {
         self.backends.cleanups.remaining()
+    }
+
+    /// Returns the set of the runs that [`remaining`](Self::remaining) and
+    /// [`shutdown`](Self::shutdown) look at, for clients that share it.
+    pub fn cleanups(&self) -> &CleanUps {
+        &self.backends.cleanups
     }
 
     /// Stores an image in the backend `backend`, or in the default backend. MD5 and

@@ -155,8 +155,19 @@ impl<S: Service> Client<S> {
         self
     }
 
-    /// Reports what its runs have begun and not removed to this set, which others may share: see
-    /// [`Stores::cleanups`](crate::Stores::cleanups).
+    /// Reports what its runs have begun and not removed to this set, which others may share: one
+    /// place tells a program that must end at once what is left.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "store")]
+    /// # mod example {
+    /// # use apus_blocking::{Client, Stores, s3};
+    /// # fn example(stores: Stores, client: Client<s3::Service>) -> Client<s3::Service> {
+    /// // `stores.remaining()` has then what the client's uploads leave, too:
+    /// client.with_cleanups(stores.cleanups().clone())
+    /// # }
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_cleanups(mut self, cleanups: CleanUps) -> Self {
         self.context.cleanups = cleanups;

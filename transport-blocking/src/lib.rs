@@ -329,7 +329,7 @@ pub use apus_core::http::{Body, ByteRange, Conditions, ETag, Timeouts};
 pub use apus_core::key_path::{self, KeyPaths};
 #[cfg(feature = "swift")]
 pub use apus_core::keystone;
-pub use apus_core::machine::{Auth, Event, Observer, RateLimits};
+pub use apus_core::machine::{Auth, CleanUps, Event, Observer, RateLimits};
 pub use apus_core::proxy::{Proxies, Proxy};
 pub use apus_core::retry::RetryPolicy;
 pub use apus_core::sign::Keys;

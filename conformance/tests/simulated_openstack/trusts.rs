@@ -63,10 +63,10 @@ fn a_trust_lives_until_the_last_byte_of_a_download_that_is_gone_on_with() {
     let source = object(20);
     let mut before = Sim::new(model(30), source.clone(), 9);
     before.run(upload(source.len(), options(), "object", 9), demo(INTERVAL)).unwrap();
-    // The segments come one by one, each of them late and cut in the middle.
+    // The object comes in pieces, each of them late and cut off.
     let late = (1..40).fold(Plan::new(), |plan, nth| match nth % 2 {
         0 => plan.on(Operation::GetObject, nth, Fault::SlowDown(Some(5))),
-        _ => plan.on(Operation::GetObject, nth, Fault::CutBody(500, Ending::Reset)),
+        _ => plan.on(Operation::GetObject, nth, Fault::CutBody(1_300, Ending::Reset)),
     });
     let mut sim = Sim::new(before.model.with_plan(late), source.clone(), 1);
     let slot = TrustSlot::empty();

@@ -30,7 +30,7 @@ both! {
     every_setting_over_http,
     every_setting_over_https,
     what_a_call_asks_for,
-    words_are_read_in_any_case,
+    booleans_and_words_of_ours_are_read_in_any_case,
     every_algorithm_in_every_place,
     what_a_provider_is_known_to_need,
     backends_have_their_own_settings,
@@ -118,12 +118,12 @@ fn what_a_call_asks_for(via: Via) {
     }
 }
 
-fn words_are_read_in_any_case(via: Via) {
+fn booleans_and_words_of_ours_are_read_in_any_case(via: Via) {
     let server = server(false);
     for (protection, request, response, bytes, document, read) in [
         ("True", "ALWAYS", "Always", Bytes::Crc32, Document::Crc32, Read::Checked),
-        ("1", "When_Supported", "WHEN_SUPPORTED", Bytes::Crc32, Document::Crc32, Read::Checked),
-        ("yes", "WHEN_REQUIRED", "When_Required", Bytes::Bare, Document::Md5, Read::Bare),
+        ("1", "when_supported", "when_supported", Bytes::Crc32, Document::Crc32, Read::Checked),
+        ("yes", "when_required", "when_required", Bytes::Bare, Document::Md5, Read::Bare),
         ("on", "Never", "NEVER", Bytes::Bare, Document::Md5, Read::Bare),
         ("FALSE", "always", "always", Bytes::Bare, Document::Md5, Read::Bare),
     ] {

@@ -90,9 +90,13 @@ impl AsyncWrite for Writer {
         if let Poll::Ready(ended) = self.poll_upload(cx) {
             ended?;
         }
-        match &mut self.pipe {
-            Some(pipe) => Pin::new(pipe).poll_write(cx, bytes),
-            None => Poll::Ready(Err(io::Error::other("the writer was shut down"))),
+        let Some(pipe) = &mut self.pipe else {
+            return Poll::Ready(Err(io::Error::other("the writer was shut down")));
+        };
+        match ready!(Pin::new(pipe).poll_write(cx, bytes)) {
+            Ok(written) => Poll::Ready(Ok(written)),
+            // The upload has failed and reads no more: its error says why.
+            Err(broken) => Poll::Ready(Err(ready!(self.poll_upload(cx)).err().unwrap_or(broken))),
         }
     }
 
