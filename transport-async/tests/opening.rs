@@ -3,14 +3,15 @@
 
 mod common;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apus_async::s3::{Download, Service};
-use apus_async::{Client, Keys};
+use apus_async::{Client, Event, Keys, Now, Observer};
 use apus_core::machine::RateLimits;
 use common::{Server, noise};
 use tokio::io::AsyncReadExt;
-use tokio::runtime::Handle;
+use tokio::task::{Id, try_id};
 
 /// A client that has one request in flight at most.
 fn client(server: &Server) -> Client<Service> {
@@ -23,26 +24,40 @@ fn object(length: usize) -> String {
     format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\netag: \"one-1\"\r\n\r\n")
 }
 
+/// The tasks in which bytes were received.
+#[derive(Default)]
+struct Tasks(Mutex<Vec<Option<Id>>>);
+
+impl Observer for Tasks {
+    fn event(&self, _: Now, event: &Event<'_>) {
+        if let Event::Received { .. } = event {
+            self.0.lock().unwrap().push(try_id());
+        }
+    }
+}
+
 #[tokio::test]
-async fn a_small_object_leaves_no_task_behind() {
+async fn a_small_object_is_received_in_the_callers_task() {
     let server = Server::start(|peer| {
         while peer.request().is_some() {
             peer.say([object(5).as_bytes(), b"hello"].concat());
         }
     });
-    let client = client(&server);
-    let mut tasks = Vec::new();
-    for _ in 0..3 {
-        let run = client.run(Download::new("bucket", "key"));
-        let (head, mut reader) = run.open().await.unwrap();
-        tasks.push(Handle::current().metrics().num_alive_tasks());
-        assert_eq!(head.size, Some(5));
-        let mut got = String::new();
-        reader.read_to_string(&mut got).await.unwrap();
-        assert_eq!(got, "hello");
-    }
-    // The one is of the pool, which closes idle connections.
-    assert_eq!(tasks, [1, 1, 1]);
+    let tasks = Arc::new(Tasks::default());
+    let client = client(&server).with_observer(tasks.clone());
+    let caller = tokio::spawn(async move {
+        for _ in 0..3 {
+            let run = client.run(Download::new("bucket", "key"));
+            let (head, mut reader) = run.open().await.unwrap();
+            assert_eq!(head.size, Some(5));
+            let mut got = String::new();
+            reader.read_to_string(&mut got).await.unwrap();
+            assert_eq!(got, "hello");
+        }
+    });
+    let id = caller.id();
+    caller.await.unwrap();
+    assert_eq!(*tasks.0.lock().unwrap(), [Some(id); 3]);
 }
 
 #[tokio::test]
