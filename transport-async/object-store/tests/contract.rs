@@ -5,6 +5,8 @@ use object_store_014 as object_store;
 
 #[path = "common/servers.rs"]
 mod servers;
+#[path = "common/stores.rs"]
+mod stores;
 
 use apus_object_store::v0_14::{Registry, S3Store, SwiftStore};
 use apus_testing::server::{
@@ -22,9 +24,7 @@ use object_store::{
 use url::Url;
 
 fn s3() -> (FaultyS3, S3Store) {
-    let server = FaultyS3::start(S3Model::new().with_bucket("bucket")).unwrap();
-    let store = S3Store::new(servers::s3(&server), "bucket");
-    (server, store)
+    stores::s3(S3Model::new().with_bucket("bucket"))
 }
 
 fn swift() -> (EmbeddedOpenStack, SwiftStore) {
@@ -32,10 +32,7 @@ fn swift() -> (EmbeddedOpenStack, SwiftStore) {
 }
 
 fn swift_with(plan: Plan<OpenStackOperation>) -> (EmbeddedOpenStack, SwiftStore) {
-    let model = OpenStackModel::new().with_container("demo", "box").with_plan(plan);
-    let server = EmbeddedOpenStack::start(model).unwrap();
-    let store = SwiftStore::new(servers::swift(&server), "box");
-    (server, store)
+    stores::swift(OpenStackModel::new().with_container("demo", "box").with_plan(plan))
 }
 
 async fn read(store: &dyn ObjectStore, path: &Path) -> Bytes {

@@ -5,6 +5,8 @@ use object_store_014 as object_store;
 
 #[path = "common/servers.rs"]
 mod servers;
+#[path = "common/stores.rs"]
+mod stores;
 
 use apus_object_store::v0_14::{S3Store, SwiftStore};
 use apus_testing::server::{
@@ -17,9 +19,7 @@ use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, UpdateVersion};
 
 fn s3(plan: Plan) -> (FaultyS3, S3Store) {
     let model = S3Model::new().with_bucket("bucket").with_object("bucket", "old", pattern());
-    let server = FaultyS3::start(model.with_plan(plan)).unwrap();
-    let store = S3Store::new(servers::s3(&server), "bucket");
-    (server, store)
+    stores::s3(model.with_plan(plan))
 }
 
 fn pattern() -> Vec<u8> {
@@ -159,10 +159,7 @@ async fn errors_have_their_kinds_with_ours_inside() {
 }
 
 fn swift(plan: Plan<OpenStackOperation>) -> (EmbeddedOpenStack, SwiftStore) {
-    let model = OpenStackModel::new().with_container("demo", "box").with_plan(plan);
-    let server = EmbeddedOpenStack::start(model).unwrap();
-    let store = SwiftStore::new(servers::swift(&server), "box");
-    (server, store)
+    stores::swift(OpenStackModel::new().with_container("demo", "box").with_plan(plan))
 }
 
 #[tokio::test]

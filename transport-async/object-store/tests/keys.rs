@@ -5,6 +5,8 @@ use object_store_014 as object_store;
 
 #[path = "common/servers.rs"]
 mod servers;
+#[path = "common/stores.rs"]
+mod stores;
 
 use apus_async::swift;
 use apus_object_store::v0_14::{S3Store, SwiftStore};
@@ -16,9 +18,7 @@ use object_store::{Error, ObjectStore, ObjectStoreExt};
 fn s3(keys: &[&str]) -> (FaultyS3, S3Store) {
     let model = S3Model::new().with_bucket("bucket");
     let model = keys.iter().fold(model, |model, key| model.with_object("bucket", key, "x"));
-    let server = FaultyS3::start(model).unwrap();
-    let store = S3Store::new(servers::s3(&server), "bucket");
-    (server, store)
+    stores::s3(model)
 }
 
 /// `Path::from` escapes what `Path::parse` takes as it is: the key is what the path holds, escapes

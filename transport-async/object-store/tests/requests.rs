@@ -5,6 +5,8 @@ use object_store_014 as object_store;
 
 #[path = "common/servers.rs"]
 mod servers;
+#[path = "common/stores.rs"]
+mod stores;
 
 use std::time::Duration;
 
@@ -21,16 +23,11 @@ use object_store::{
 };
 
 fn s3(model: S3Model) -> (FaultyS3, S3Store) {
-    let server = FaultyS3::start(model).unwrap();
-    let store = S3Store::new(servers::s3(&server), "bucket");
-    (server, store)
+    stores::s3(model)
 }
 
 fn swift() -> (EmbeddedOpenStack, SwiftStore) {
-    let model = OpenStackModel::new().with_container("demo", "box");
-    let server = EmbeddedOpenStack::start(model).unwrap();
-    let store = SwiftStore::new(servers::swift(&server), "box");
-    (server, store)
+    stores::swift(OpenStackModel::new().with_container("demo", "box"))
 }
 
 #[tokio::test]

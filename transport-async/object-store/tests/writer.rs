@@ -6,6 +6,8 @@ use object_store_014 as object_store;
 
 #[path = "common/servers.rs"]
 mod servers;
+#[path = "common/stores.rs"]
+mod stores;
 
 use std::time::Duration;
 
@@ -18,16 +20,11 @@ use object_store::{Attribute, Attributes, Error, ObjectStore, ObjectStoreExt};
 use tokio::io::AsyncWriteExt;
 
 fn s3(plan: Plan) -> (FaultyS3, S3Store) {
-    let server = FaultyS3::start(S3Model::new().with_bucket("bucket").with_plan(plan)).unwrap();
-    let store = S3Store::new(servers::s3(&server), "bucket");
-    (server, store)
+    stores::s3(S3Model::new().with_bucket("bucket").with_plan(plan))
 }
 
 fn swift() -> (EmbeddedOpenStack, SwiftStore) {
-    let model = OpenStackModel::new().with_container("demo", "box");
-    let server = EmbeddedOpenStack::start(model).unwrap();
-    let store = SwiftStore::new(servers::swift(&server), "box");
-    (server, store)
+    stores::swift(OpenStackModel::new().with_container("demo", "box"))
 }
 
 async fn exists(store: &dyn ObjectStore, path: &Path) -> bool {
