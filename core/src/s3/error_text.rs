@@ -3,6 +3,9 @@
 //! Gateways and proxies before S3 servers refuse in JSON; some servers do not escape the text of a
 //! message, and a document may be cut off. What can be read counts: a lost code is a refusal that is
 //! repeated in vain, or a success of a response with the status 200.
+//!
+//! No JSON library reads it: S3 alone is compiled without one, and a document that was cut off has no
+//! value for it.
 
 use std::borrow::Cow;
 

@@ -25,23 +25,28 @@ fn main() {
     let server = Server::start("http", SIZE as u64);
     println!("sockets: {rounds} rounds of {count} operations of 1 KiB, load {}", load());
     let service = bare::service(&server);
-    let get = (bare::head(&GetObject::new("bucket", "small"), &service), Bytes::new(), SIZE);
-    let put = (bare::head(&PutObject::new("bucket", "small", BODY), &service), BODY, 0);
-    for (title, (head, body, length)) in [("GET", get), ("PUT", put)] {
-        over_std(&server, title, &head, &body, length, rounds, count);
-        over_tokio(&server, title, &head, &body, length, rounds, count);
+    let (get, put) = (GetObject::new("bucket", "small"), PutObject::new("bucket", "small", BODY));
+    let get =
+        Task { title: "GET", head: bare::head(&get, &service), body: Bytes::new(), length: SIZE };
+    let put = Task { title: "PUT", head: bare::head(&put, &service), body: BODY, length: 0 };
+    for task in [get, put] {
+        over_std(&server, &task, rounds, count);
+        over_tokio(&server, &task, rounds, count);
     }
 }
 
-fn over_std(
-    server: &Server,
-    title: &str,
-    head: &request::Parts,
-    body: &Bytes,
+/// An operation, as it is sent.
+struct Task {
+    title: &'static str,
+    head: request::Parts,
+    body: Bytes,
+    /// The length of the response's body.
     length: usize,
-    rounds: usize,
-    count: usize,
-) {
+}
+
+fn over_std(server: &Server, task: &Task, rounds: usize, count: usize) {
+    let Task { title, head, body, length } = task;
+    let length = *length;
     let agent = bare::ureq_agent(server, None);
     let connect = || {
         let stream = std::net::TcpStream::connect(server.authority()).unwrap();
@@ -93,15 +98,9 @@ fn over_std(
     print(&format!("{title}, blocking"), &racers, 1e3, "µs");
 }
 
-fn over_tokio(
-    server: &Server,
-    title: &str,
-    head: &request::Parts,
-    body: &Bytes,
-    length: usize,
-    rounds: usize,
-    count: usize,
-) {
+fn over_tokio(server: &Server, task: &Task, rounds: usize, count: usize) {
+    let Task { title, head, body, length } = task;
+    let length = *length;
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let connect = async || {
         let stream = tokio::net::TcpStream::connect(server.authority()).await.unwrap();
