@@ -103,6 +103,12 @@ macro_rules! operation {
                 $($members)*
                 /// Whether to request keys without percent-encoding. A key that XML can't represent
                 /// then makes the page unreadable.
+                ///
+                /// Where percent-encoding is requested, keys are decoded if the response says so
+                /// (`EncodingType`, S3 API reference), and unless a key of the page proves the
+                /// opposite: a key that can't be an encoding, or that begins with `prefix` only
+                /// undecoded. A server that says `url` and encodes nothing (s3s-fs in ListObjects)
+                /// thus needs `raw_keys` if a page may have only keys like `a+b` or `a%20b`.
                 pub raw_keys: bool,
                 /// Common request parameters.
                 pub common: CommonParams,

@@ -37,27 +37,35 @@ pub(super) fn checksums(element: Element<'_>) -> Vec<Declared> {
 /// Decodes the keys of a list, which are percent-encoded if the document says so.
 ///
 /// Only the EncodingType in the document counts, because servers that ignore `encoding-type` leave
-/// it out. Some send `url` and encode nothing: one key that can't be a percent-encoding shows that no
-/// key of the page is one. The encoding of a key that is not UTF-8 is an error, because the key can't be
-/// represented, and its undecoded form is another key.
+/// it out: s3rver, versitygw (versity/versitygw 813 and 2169); minio-go decides alike (minio/minio-go
+/// 1238). Some send `url` and encode nothing, as s3s-fs does in ListObjects. That is proved by one key
+/// that can't be a percent-encoding, or that begins with the requested prefix only as it is: then no
+/// key of the page is decoded. Nothing else in a page proves it, and another request per page would
+/// cost too much: a page whose keys may all be percent-encodings is decoded, as it says. The encoding
+/// of a key that is not UTF-8 is an error, because the key can't be represented, and its undecoded
+/// form is another key.
 #[derive(Clone, Copy)]
-pub(super) struct Keys {
+pub(super) struct Keys<'a> {
     encoded: bool,
+    /// With what each key begins, and each common prefix.
+    prefix: &'a str,
 }
 
-impl Keys {
-    /// Reads the encoding of the list in `root`.
-    pub(super) fn of(root: Element<'_>) -> Self {
+impl<'a> Keys<'a> {
+    /// Reads the encoding of the list in `root`, whose keys begin with the requested `prefix`.
+    pub(super) fn of(root: Element<'_>, prefix: Option<&'a str>) -> Self {
+        let prefix = prefix.unwrap_or_default();
         let encoding = root.text_of("EncodingType");
         let is_said = encoding.is_some_and(|encoding| encoding.trim() == "url");
         let mut entries = root.elements().filter(|element| ENTRIES.contains(&element.name()));
-        let is_plain = |entry: Element<'_>| entry.text_of("Key").is_some_and(|key| !may_be(key));
-        Self { encoded: is_said && !entries.any(is_plain) }
+        let is_plain = |key: &str| !may_be(key) || is_in_only_as_it_is(key, prefix);
+        let has_plain = |entry: Element<'_>| entry.text_of("Key").is_some_and(is_plain);
+        Self { encoded: is_said && !entries.any(has_plain), prefix }
     }
 
     /// For keys that are percent-encoded although the document does not say so.
     pub(super) fn encoded() -> Self {
-        Self { encoded: true }
+        Self { encoded: true, prefix: "" }
     }
 
     /// Returns the decoded key in the child of this name; fails where the child is absent.
@@ -100,7 +108,13 @@ impl Keys {
         let groups = root.children("CommonPrefixes");
         // Servers send one element for each prefix, or one for all.
         let prefixes = groups.flat_map(|group| group.children("Prefix"));
-        prefixes.map(|prefix| self.decode(prefix.text())).collect()
+        let decode = |text| {
+            if is_in_only_as_it_is(text, self.prefix) {
+                return Ok(text.to_owned());
+            }
+            self.decode(text)
+        };
+        prefixes.map(|prefix| decode(prefix.text())).collect()
     }
 
     fn decode(self, text: &str) -> Result<String, Error> {
@@ -119,6 +133,15 @@ impl Keys {
 fn may_be(text: &str) -> bool {
     // Without an early end, so that many bytes are compared at a time.
     text.bytes().fold(true, |all, byte| all & byte.is_ascii_graphic())
+}
+
+/// Returns whether a key begins with the prefix as it is, and does not if it is decoded.
+fn is_in_only_as_it_is(key: &str, prefix: &str) -> bool {
+    let is_within = |key: &str| key.starts_with(prefix);
+    // A prefix without these is the same in both forms.
+    prefix.contains(['+', '%'])
+        && is_within(key)
+        && !escape::decode_form(key).is_some_and(|decoded| is_within(&decoded))
 }
 
 /// Returns the start of the next page. It must differ from the start of this page: otherwise a

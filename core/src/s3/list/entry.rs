@@ -45,7 +45,7 @@ impl Object {
         self.etag.as_ref().map_or(Ok(false), |etag| etag.is_of(reader, part_size))
     }
 
-    pub(super) fn read(object: Element<'_>, keys: Keys) -> Result<Self, Error> {
+    pub(super) fn read(object: Element<'_>, keys: Keys<'_>) -> Result<Self, Error> {
         let algorithms = object.children("ChecksumAlgorithm");
         Ok(Self {
             key: keys.required(object, "Key")?,

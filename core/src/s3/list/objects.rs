@@ -96,7 +96,7 @@ impl Operation for ListObjects {
             &["Contents", "CommonPrefixes", "IsTruncated", "Name"],
         )?;
         let root = document.root();
-        let keys = Keys::of(root);
+        let keys = Keys::of(root, self.prefix.as_deref());
         let contents = root.children("Contents").map(|object| Object::read(object, keys));
         let contents = contents.collect::<Result<Vec<_>, _>>()?;
         let common_prefixes = keys.common_prefixes(root)?;

@@ -8,6 +8,9 @@ operation! {
     /// Lists a page of a bucket's objects, in the order of their keys. "ListObjectsV2", S3 API
     /// reference.
     ///
+    /// Keys are requested percent-encoded, and are decoded here: see `raw_keys`, and what it says
+    /// of servers that don't encode as they say.
+    ///
     /// ```
     /// use apus_core::s3::ListObjectsV2;
     ///
@@ -126,7 +129,7 @@ impl Operation for ListObjectsV2 {
             &["Contents", "CommonPrefixes", "IsTruncated", "Name"],
         )?;
         let root = document.root();
-        let keys = Keys::of(root);
+        let keys = Keys::of(root, self.prefix.as_deref());
         let contents = root.children("Contents").map(|object| Object::read(object, keys));
         Ok(ListObjectsV2Output {
             contents: contents.collect::<Result<_, _>>()?,

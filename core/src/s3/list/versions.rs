@@ -135,7 +135,7 @@ impl Operation for ListObjectVersions {
             &["Version", "DeleteMarker", "CommonPrefixes", "IsTruncated", "Name"],
         )?;
         let root = document.root();
-        let keys = Keys::of(root);
+        let keys = Keys::of(root, self.prefix.as_deref());
         let versions = root.children("Version").map(|version| ObjectVersion::read(version, keys));
         let markers = root.children("DeleteMarker").map(|marker| DeleteMarker::read(marker, keys));
         let versions = versions.collect::<Result<Vec<_>, _>>()?;
@@ -164,7 +164,7 @@ impl Operation for ListObjectVersions {
 }
 
 impl ObjectVersion {
-    fn read(version: Element<'_>, keys: Keys) -> Result<Self, Error> {
+    fn read(version: Element<'_>, keys: Keys<'_>) -> Result<Self, Error> {
         Ok(Self {
             object: Object::read(version, keys)?,
             version_id: text(version, "VersionId"),
@@ -174,7 +174,7 @@ impl ObjectVersion {
 }
 
 impl DeleteMarker {
-    fn read(marker: Element<'_>, keys: Keys) -> Result<Self, Error> {
+    fn read(marker: Element<'_>, keys: Keys<'_>) -> Result<Self, Error> {
         Ok(Self {
             key: keys.required(marker, "Key")?,
             version_id: text(marker, "VersionId"),

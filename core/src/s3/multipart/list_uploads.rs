@@ -145,7 +145,11 @@ impl Operation for ListMultipartUploads {
             &["Upload", "IsTruncated", "UploadIdMarker"],
         )?;
         let root = document.root();
-        let keys = if self.is_silently_encoded(root) { Keys::encoded() } else { Keys::of(root) };
+        let keys = if self.is_silently_encoded(root) {
+            Keys::encoded()
+        } else {
+            Keys::of(root, self.prefix.as_deref())
+        };
         let uploads = root.children("Upload").map(|upload| MultipartUpload::read(upload, keys));
         let uploads = uploads.collect::<Result<Vec<_>, _>>()?;
         let common_prefixes = keys.common_prefixes(root)?;
@@ -170,7 +174,7 @@ impl Operation for ListMultipartUploads {
 }
 
 impl MultipartUpload {
-    fn read(upload: Element<'_>, keys: Keys) -> Result<Self, Error> {
+    fn read(upload: Element<'_>, keys: Keys<'_>) -> Result<Self, Error> {
         Ok(Self {
             key: keys.required(upload, "Key")?,
             upload_id: upload.required("UploadId")?.to_owned(),
