@@ -236,6 +236,45 @@ fn a_plain_upload_whose_process_was_killed_is_named_by_the_next_one() {
     assert!(server.model().open_uploads().is_empty());
 }
 
+/// Of a process that was killed before it had a state, and of one that was killed while it wrote it.
+#[test]
+fn the_lock_of_a_killed_upload_is_removed_by_the_next_one() {
+    let (server, program, _) = s3();
+    let child = start(&program, &["--limit-rate", "4M", "put", "image", "--resume"]);
+    wait("no state", || has_state(&program));
+    thread::sleep(Duration::from_millis(400));
+    kill(child);
+    let state = program.path("state/apus");
+    let named: Vec<String> = fs::read_dir(&state)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().display().to_string())
+        .collect();
+    let ending = |end: &str| named.iter().find(|path| path.ends_with(end)).unwrap();
+    let (json, lock) = (ending(".json"), ending(".lock"));
+    fs::write(json.replace(".json", ".1.new"), "{").unwrap();
+    program.write("small", b"bytes");
+    for id in ["other", "third"] {
+        // The state is still of use, and so is its lock.
+        run(&program, &["put", "small", "--id", id]).ends(0);
+        assert_eq!(files(&state), 2, "{named:?}");
+    }
+    run(&program, &["put", "image", "--id", "image", "--size", "1"]).says(json);
+    fs::remove_file(json).unwrap();
+    // Another one that is held stays.
+    let held = fs::File::create(state.join("put-0.lock")).unwrap();
+    held.lock().unwrap();
+    run(&program, &["put", "small", "--id", "last"]).ends(0);
+    assert!(!Path::new(lock).exists());
+    assert_eq!(files(&state), 1);
+    drop(held);
+    run(&program, &["put", "small", "--id", "small", "--resume"]).ends(0);
+    assert_eq!(files(&state), 0);
+    assert_eq!(server.model().open_uploads().len(), 1);
+    let mut man = Command::new(&*APUS);
+    man.arg("man");
+    program.finish(man, b"").ends(0).prints("put\\-*.lock");
+}
+
 #[test]
 fn a_resumable_upload_creates_the_bucket_where_the_configuration_says_so() {
     let server = FaultyS3::start(S3Model::new()).unwrap();

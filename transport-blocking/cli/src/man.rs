@@ -107,6 +107,10 @@ const FILES: &[(&str, &str)] = &[
     ),
     ("~/.local/state/apus/put-*.json", "the state of uploads that --resume continues"),
     (
+        "~/.local/state/apus/put-*.lock",
+        "held while put --resume runs; that of a killed process is removed by a later put",
+    ),
+    (
         ".FILE.apus-part, .FILE.apus-resume",
         "beside FILE: the bytes and the state of a download that --resume continues",
     ),

@@ -42,6 +42,14 @@ impl Lock {
         Ok(None)
     }
 
+    /// Removes the file if no process holds the lock, which a killed one has left.
+    pub(super) fn clear(path: &Path) {
+        let Ok(file) = File::options().write(true).open(path) else { return };
+        if file.try_lock().is_ok() && is_at(&file, path) {
+            drop(Self { path: path.to_owned(), _file: file });
+        }
+    }
+
     /// Whether a process holds the lock.
     pub(super) fn is_held(path: &Path) -> bool {
         File::open(path)

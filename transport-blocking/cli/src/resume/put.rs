@@ -110,12 +110,32 @@ fn lock_of(kept_in: &Path) -> PathBuf {
     kept_in.with_extension("lock")
 }
 
+/// Removes what killed processes have left in the state folder and no run continues: the locks of
+/// uploads without a state, and states that were not written to their end.
+fn clear_stale() {
+    let entries = super::folder().and_then(|folder| fs::read_dir(folder).ok());
+    for path in entries.into_iter().flatten().flatten().map(|entry| entry.path()) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let Some((stem, ending)) = name.split_once('.').filter(|_| name.starts_with("put-")) else {
+            continue;
+        };
+        let kept_in = path.with_file_name(format!("{stem}.json"));
+        let lock = lock_of(&kept_in);
+        if ending == "lock" && !kept_in.exists() {
+            Lock::clear(&lock);
+        } else if ending.ends_with(".new") && !Lock::is_held(&lock) {
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
 /// Says what an earlier upload to this place has left, if a state of it was kept. Returns whether it
 /// has left something.
 pub(crate) fn tell_left(stage: &Stage, place: &Place) -> bool {
+    clear_stale();
     let kept_in = state_of(place);
     let is_held = kept_in.as_ref().is_some_and(|path| Lock::is_held(&lock_of(path)));
-    let state = kept_in.and_then(|path| super::read::<State>(&path));
+    let state = kept_in.as_ref().and_then(|path| super::read::<State>(path));
     if let (Some(state), true) = (&state, is_held) {
         stage.output.remark(format_args!(
             "another process stores this object: {}",
@@ -123,9 +143,10 @@ pub(crate) fn tell_left(stage: &Stage, place: &Place) -> bool {
         ));
     } else if let Some(state) = &state {
         stage.output.remark(format_args!(
-            "left behind by an earlier upload: {}; to continue it: put {} --resume",
+            "left behind by an earlier upload: {}; to continue it: put {} --resume; its state is in {}",
             state.checkpoint.told(),
-            state.file.display()
+            state.file.display(),
+            kept_in.as_deref().unwrap_or(Path::new("")).display()
         ));
     }
     state.is_some()
@@ -155,6 +176,7 @@ pub(crate) fn run(
         let what = "another process stores this object with --resume";
         return Err(Failure::new(Exit::Other, format!("{place}: {what}")));
     };
+    clear_stale();
     let known = super::read::<State>(&kept_in);
     let same = known.as_ref().filter(|state| state.facts == facts);
     if let (Some(state), None) = (&known, same) {
