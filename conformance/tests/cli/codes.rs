@@ -67,6 +67,66 @@ fn an_unreachable_keystone_is_no_refusal_and_is_tried_as_often_by_every_command(
 }
 
 #[test]
+fn every_command_names_backend_and_server_of_an_error() {
+    let program = s3_at("http://127.0.0.1:1", "");
+    program.write("image", b"bytes");
+    std::fs::create_dir(program.path("dir")).unwrap();
+    program.write("dir/file", b"1");
+    let keystone = "swift_store_auth_address = http://127.0.0.1:1/v3\n\
+                    swift_store_user = service:glance\nswift_store_key = a/secret\n\
+                    swift_store_container = images\nswift_store_retries = 0\n";
+    let program = program.with_backend("cold", "swift", keystone);
+    let mut silent = Vec::new();
+    for backend in ["fast", "cold"] {
+        for command in [
+            &["put", "image"][..],
+            &["put", "image", "--resume"],
+            &["put", "image", "--replace"],
+            &["put", "image", "--hash", "none"],
+            &["put", "-R", "dir"],
+            &["get", "x"],
+            &["get", "x", "-o", "out", "--resume"],
+            &["get", "-R", "x", "-o", "out"],
+            &["cat", "x"],
+            &["ls"],
+            &["ls", "--buckets"],
+            &["du"],
+            &["mb"],
+            &["rb", "images"],
+            &["stat", "x"],
+            &["stat", "-R", "x"],
+            &["rm", "x"],
+            &["rm", "-n", "x"],
+            &["rm", "-R", "x"],
+            &["rm", "-R", "-n", "x"],
+            &["copy", "x", "--to", "fast", "--id", "y"],
+            &["copy", "-R", "x", "--to", "fast"],
+            &["tempurl", "x"],
+            &["uploads", "ls"],
+            &["uploads", "abort"],
+            &["uploads", "expire", "--days", "7"],
+            &["orphans"],
+        ] {
+            let ran = program.run(&[&["-b", backend], command].concat());
+            // Uploads are of S3, and orphans and temporary URLs of Swift.
+            if ran.code != 2 {
+                let server = format!("backend {backend} at http://127.0.0.1:1");
+                if !ran.err.contains(&server) || !matches!(ran.code, 7 | 9) {
+                    silent.push(format!("{command:?}: {ran:?}"));
+                }
+            }
+        }
+        assert!(silent.is_empty(), "{}", silent.join("\n"));
+        let prefix = format!("{backend}:x/");
+        for command in [&["sync", "dir", &prefix][..], &["sync", &prefix, "out"]] {
+            program.run(command).ends(7).says(&format!("backend {backend} at http://127.0.0.1:1"));
+        }
+        let ran = program.run_with(&["-b", backend, "rm", "-"], b"x\n").ends(7);
+        ran.says(&format!("backend {backend} at http://127.0.0.1:1"));
+    }
+}
+
+#[test]
 fn a_bucket_or_container_that_does_not_exist_is_not_found() {
     let server = FaultyS3::start(S3Model::new()).unwrap();
     let program = s3_at(&server.endpoint(), "");

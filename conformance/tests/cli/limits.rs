@@ -49,6 +49,30 @@ fn concurrency_and_timeouts_replace_those_of_the_configuration() {
     program.run(&["--connect-timeout", "0", "stat", "x"]).ends(2);
 }
 
+/// A port whose queue of connections is full answers no further one (Linux, `listen(2)`).
+#[cfg(target_os = "linux")]
+#[test]
+fn a_connection_has_a_timeout_of_its_own() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let full = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        socket.listen(1).unwrap()
+    });
+    let address = full.local_addr().unwrap();
+    let waiting: Vec<_> = (0..4)
+        .map(|_| std::net::TcpStream::connect_timeout(&address, Duration::from_millis(500)))
+        .collect();
+    assert!(waiting.last().unwrap().is_err(), "the queue is not full");
+    let program = Program::new().with_endpoint("full", &format!("http://{address}"), "images");
+    // Built before the time is taken.
+    std::sync::LazyLock::force(&APUS);
+    let begun = Instant::now();
+    let ran = program.run(&["--connect-timeout", "1", "--read-timeout", "60", "stat", "x"]).ends(7);
+    ran.says("the connect timeout was exceeded").says("backend full");
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+}
+
 #[test]
 fn the_configuration_has_a_variable_and_a_default_path() {
     let server = EmbeddedS3::start(Options::new().bucket("images")).unwrap();

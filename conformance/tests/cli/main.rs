@@ -11,6 +11,7 @@ mod environment;
 #[cfg(unix)]
 mod files;
 mod interrupted;
+mod json;
 mod limits;
 mod locations;
 mod manual;

@@ -49,6 +49,61 @@ fn an_object_is_addressed_by_its_backend() {
     assert_eq!(server.model().keys("logs"), ["a"]);
 }
 
+/// A scheme that no location has: the whole is a name.
+#[test]
+fn names_with_a_scheme_work_in_every_command() {
+    let model = S3Model::new().with_bucket("images").with_bucket("copies");
+    let server = FaultyS3::start(model).unwrap();
+    let cloud = EmbeddedOpenStack::start(OpenStackModel::new().with_container("glance", "images"));
+    let cloud = cloud.unwrap();
+    let program = Program::new()
+        .with_endpoint("fast", &server.endpoint(), "images")
+        .with_endpoint("cold", &server.endpoint(), "copies")
+        .with_swift("swift", &cloud, "images");
+    let key = program.write("key", b"the key\n");
+    let key = key.to_str().unwrap();
+    std::fs::create_dir(program.path("dir")).unwrap();
+    program.write("dir/file", b"1");
+    for backend in ["fast", "swift"] {
+        let name = "x://y";
+        let run = |arguments: &[&str]| program.run(&[&["-b", backend], arguments].concat());
+        let put = ["-q", "-b", backend, "put", "-", "--id", name];
+        program.run_with(&put, b"odd").ends(0);
+        assert_eq!(run(&["cat", name]).ends(0).out, "odd", "{backend}");
+        run(&["get", name, "-o", "out"]).ends(0);
+        run(&["ls", name]).ends(0).prints(name);
+        run(&["du", name]).ends(0).prints("3");
+        run(&["stat", name]).ends(0).prints("size:");
+        let sign = match backend {
+            "fast" => run(&["presign", name]).ends(0),
+            _ => run(&["tempurl", name, "--key-file", key]).ends(0),
+        };
+        assert!(sign.out.contains("images/x%3A//y?"), "{sign:?}");
+        run(&["copy", name, "--to", "cold"]).ends(0);
+        run(&["copy", name, "--to", "cold", "--id", "u://v"]).ends(0);
+        assert_eq!(server.model().keys("copies"), ["u://v", name]);
+        program.run(&["rm", "cold:u://v", "cold:x://y"]).ends(0);
+        // By its whole location too, as `put` prints it.
+        let url = program.json(&["-b", backend, "stat", name])[0]["url"].clone();
+        assert_eq!(run(&["cat", url.as_str().unwrap()]).ends(0).out, "odd", "{url}");
+        let prefix = format!("{backend}:x://");
+        run(&["sync", "dir", &prefix]).ends(0);
+        let back = format!("back-{backend}");
+        run(&["sync", &prefix, &back]).ends(0).prints("downloaded y");
+        run(&["put", "-R", "dir", "--id", "x://d/"]).ends(0);
+        run(&["get", "-R", "x://d/", "-o", &back]).ends(0);
+        run(&["stat", "-R", "x://"]).ends(0);
+        run(&["rm", "-n", name]).ends(0).prints("would remove");
+        program.run_with(&["-b", backend, "rm", "-"], b"x://y\n").ends(0);
+        match backend {
+            "fast" => run(&["uploads", "ls", "x://"]).ends(0),
+            _ => run(&["orphans", "x://"]).ends(0),
+        };
+        run(&["rm", "-R", "x://"]).ends(0).prints("removed");
+        assert!(program.json(&["-b", backend, "ls"]).is_empty());
+    }
+}
+
 #[test]
 fn lists_and_sums_are_those_of_the_bucket() {
     let mut model = S3Model::new().with_bucket("images").with_bucket("other");

@@ -114,7 +114,7 @@ fn normal(mut ran: Ran) -> Ran {
     ran
 }
 
-fn compare(name: &str, now: &str) {
+pub(crate) fn compare(name: &str, now: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/snapshots").join(name);
     if std::env::var_os("APUS_BLESS").is_some() {
         return fs::write(&file, now).unwrap();
@@ -135,7 +135,7 @@ fn compare(name: &str, now: &str) {
     );
 }
 
-const COMMANDS: &[&[&str]] = &[
+pub(crate) const COMMANDS: &[&[&str]] = &[
     &["put"],
     &["get"],
     &["sync"],

@@ -47,6 +47,11 @@ fn a_temporary_url_is_one() {
     // The account of this cloud has no key.
     program.run(&["tempurl", "x"]).ends(6).says("has a key").says("--key-file");
     program.run(&["presign", "x"]).ends(2).says("tempurl");
+    for (wrong, why) in [("0", "15m"), ("soon", "15m"), ("18446744073709551615", "can't be valid")]
+    {
+        let ran = program.run(&["tempurl", "x", "--key-file", key, "--expires", wrong]).ends(2);
+        assert!(ran.err.contains(why) && !ran.err.contains("panicked"), "{ran:?}");
+    }
 }
 
 #[test]

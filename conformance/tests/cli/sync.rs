@@ -184,6 +184,17 @@ fn a_directory_is_stored_with_properties() {
     program.run(&["put", "x", "--metadata", "none"]).ends(2);
 }
 
+#[test]
+fn a_prefix_is_read_with_its_filters() {
+    let (_server, program) = server();
+    program.run(&["sync", "dir", "fast:b/"]).ends(0);
+    let get = ["get", "-R", "fast:b/", "-o", "some", "--exclude", "a*", "--include", "a/b/*"];
+    program.run(&get).ends(0).prints("downloaded a/b/c");
+    assert_eq!(files(&program.path("some")), ["a/b/c"]);
+    program.run(&["sync", "fast:b/", "all", "--exclude", "a/*"]).ends(0);
+    assert_eq!(files(&program.path("all")), ["a-b", "a.txt"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn links_and_names_that_are_no_text_are_skipped_and_remove_nothing() {

@@ -155,4 +155,22 @@ fn an_upload_into_the_account_of_a_user_goes_on_after_its_segments() {
     let got = run(&program, &variables, &["-e", "get", "image", "-o", "copy"]);
     got.ends(0);
     assert_eq!(std::fs::read(program.path("copy")).unwrap(), image);
+
+    let mut command = Command::new(&*APUS);
+    command.env("HOME", program.path("")).envs(variables.iter().copied());
+    command.arg("--config").arg(program.path("glance-api.conf"));
+    command.args(["-e", "--limit-rate", "1M", "get", "image", "-o", "again", "--resume"]);
+    command.current_dir(program.path("")).stdout(std::process::Stdio::null());
+    let mut child = command.stderr(std::process::Stdio::null()).spawn().unwrap();
+    let part = program.path(".again.apus-part");
+    let begun = std::time::Instant::now();
+    while std::fs::metadata(&part).map_or(0, |part| part.len()) < 1_000_000 {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "no bytes");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let got = run(&program, &variables, &["-e", "get", "image", "-o", "again", "--resume"]);
+    got.ends(0).says("continuing after");
+    assert_eq!(std::fs::read(program.path("again")).unwrap(), image);
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use apus_conformance::server::{
-    EmbeddedOpenStack, EmbeddedS3, FaultyS3, OpenStackModel, Options, S3Model,
+    EmbeddedOpenStack, EmbeddedS3, FaultyS3, OpenStackModel, Options, Request, S3Model, Scripted,
 };
 
 use crate::program::Program;
@@ -37,6 +37,34 @@ fn an_expected_digest_and_size_are_enforced() {
     // A part has no digest of the whole.
     program.run(&["get", "abc", "--range", "0-1", "--expect", SHA256]).ends(2);
     program.run(&["get", "abc", "--expect", "sha256:12"]).ends(2).says("64 hex digits");
+}
+
+/// FIPS 180-4: the digest of "abc".
+#[test]
+fn an_expected_sha512_is_enforced_in_swift_and_for_a_resumed_download() {
+    let sha512 = "SHA512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+                  2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f";
+    let cloud = EmbeddedOpenStack::start(OpenStackModel::new().with_container("glance", "images"));
+    let cloud = cloud.unwrap();
+    let (_server, program) = stage();
+    let program = program.with_swift("cold", &cloud, "images");
+    program.run_with(&["-q", "-b", "cold", "put", "-", "--id", "abd"], b"abd").ends(0);
+    program.run_with(&["-q", "-b", "cold", "put", "-", "--id", "abc"], b"abc").ends(0);
+    for more in [&[][..], &["--resume"]] {
+        let get = |name: &str| {
+            let arguments = [&["get", name, "-o", "out", "--expect", sha512][..], more].concat();
+            program.run(&arguments)
+        };
+        get("abc").ends(0);
+        get("cold:abc").ends(0);
+        assert_eq!(fs::read(program.path("out")).unwrap(), b"abc");
+        get("cold:abd").ends(8).says("SHA512").says("backend cold");
+        assert_eq!(fs::read(program.path("out")).unwrap(), b"abc");
+        fs::remove_file(program.path("out")).unwrap();
+        get("cold:abd").ends(8);
+        assert!(!program.path("out").exists());
+        assert!(!program.path(".out.apus-part").exists());
+    }
 }
 
 #[test]
@@ -99,4 +127,42 @@ fn a_copy_is_compared_on_both_sides() {
     program.run_with(&["-q", "-b", "cold", "put", "-", "--id", "big"], &vec![7; 6 << 20]).ends(0);
     let copy = &program.json(&["-b", "cold", "copy", "big", "--to", "fast"])[0];
     assert_eq!(copy["copy_checked"], "read again, has the SHA512");
+}
+
+/// A copy by the server, whose ETag and size a HEAD shows.
+#[test]
+fn a_copy_that_the_server_makes_is_compared_on_both_sides() {
+    for wrong in [None, Some("ETag"), Some("Content-Length")] {
+        let mut model = S3Model::new().with_bucket("images").with_object("images", "a/x", "abc");
+        model = model.with_bucket("copies");
+        let server = Scripted::start(move |request: &Request| {
+            let reply = model.handle(request);
+            match wrong {
+                Some(name)
+                    if request.method == "HEAD" && request.target.starts_with("/copies/") =>
+                {
+                    // The MD5 and the length of other bytes.
+                    let other =
+                        if name == "ETag" { "\"4911e516e5aa21d327512e0c8b197616\"" } else { "4" };
+                    reply.replace_header(name, other)
+                }
+                _ => reply,
+            }
+        });
+        let server = server.unwrap();
+        let program = Program::new()
+            .with_endpoint("fast", &server.endpoint(), "images")
+            .with_endpoint("cold", &server.endpoint(), "copies");
+        let copy = ["copy", "-R", "a/", "--to", "cold", "--id", "b/"];
+        match wrong {
+            None => {
+                let told = &program.json(&copy)[0];
+                assert_eq!(told["copy_checked"], "size and ETag");
+            }
+            Some(_) => {
+                let ran = program.run(&copy).ends(9);
+                ran.says("the copy copies/b/x differs from images/a/x");
+            }
+        }
+    }
 }

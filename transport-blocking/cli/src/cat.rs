@@ -16,9 +16,9 @@ pub(crate) fn run(stage: &Stage, locations: &[String]) -> Result<Exit, Failure> 
     let stored = locations.iter().map(|location| open.stored(location));
     for (stored, location) in stored.collect::<Result<Vec<_>, _>>()?.iter().zip(locations) {
         let got = open.stores.get(stored, &Get::default(), Sink::writer(io::stdout()));
-        got.map_err(|error| match Failure::from(error) {
-            failure if locations.len() > 1 => failure.of(location),
-            failure => failure,
+        got.map_err(open.at(stored)).map_err(|failure| match locations.len() {
+            1 => failure,
+            _ => failure.of(location),
         })?;
     }
     Ok(Exit::Done)

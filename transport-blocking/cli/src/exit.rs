@@ -74,7 +74,8 @@ impl Exit {
         match (error.kind(), status) {
             (Kind::Integrity, _) => Self::Integrity,
             _ if error.is_unavailable() => Self::Unavailable,
-            (_, Some(500..=506 | 508..)) => Self::Unavailable,
+            // 501 and 505: the server never does this.
+            (_, Some(500 | 502..=504 | 506 | 508..)) => Self::Unavailable,
             // Another request is changing the bucket or the object.
             (_, Some(409)) if error.code() == Some("OperationAborted") => Self::Unavailable,
             (Kind::Transport | Kind::InvalidResponse, _) => Self::Unavailable,
@@ -193,7 +194,13 @@ impl Failure {
     #[must_use]
     pub(crate) fn at(mut self, place: &Place) -> Self {
         let is_known = self.place.is_some() || matches!(self.exit, Exit::Done | Exit::Usage);
-        if is_known || self.error.as_ref().is_none_or(Error::is_cancelled) {
+        // An error of no server is about an object only if it is about its bytes.
+        let is_own = self.error.is_none() && self.exit != Exit::Integrity;
+        let is_of_file = self.error.as_ref().and_then(Error::exchange_error).is_some_and(|it| {
+            matches!(it.kind(), ExchangeErrorKind::Source | ExchangeErrorKind::Sink)
+        });
+        if is_known || is_own || is_of_file || self.error.as_ref().is_some_and(Error::is_cancelled)
+        {
             return self;
         }
         let unadvised = self.error.as_ref().filter(|error| error.hint().is_none());

@@ -89,6 +89,11 @@ fn listed(stage: &Stage, open: &Open, target: &Target<'_>, ls: &Ls) -> Result<Ex
 pub(crate) fn du(stage: &Stage, du: &Du) -> Result<Exit, Failure> {
     let open = stage.open()?;
     let target = prefix(&open, du.prefix.as_deref())?;
+    let place = Place::of_backend(target.backend);
+    added_up(stage, &open, &target, du).map_err(|failure| failure.at(&place))
+}
+
+fn added_up(stage: &Stage, open: &Open, target: &Target<'_>, du: &Du) -> Result<Exit, Failure> {
     let objects = open.objects(target.backend)?;
     let delimiter = du.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty());
     let size = Size { human: du.human_readable };

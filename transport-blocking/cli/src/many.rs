@@ -9,6 +9,7 @@ use crate::names::Names;
 use crate::objects::{Entry, Which};
 use crate::open::Open;
 use crate::output::Output;
+use crate::place::Place;
 use crate::pool;
 
 /// Which objects a command works on.
@@ -78,10 +79,11 @@ pub(crate) fn each<R: Send>(
                 let target = list::prefix(open, Some(location))?;
                 let (objects, id) = (open.objects(target.backend)?, target.backend.id());
                 let under = Which { prefix: &target.name, ..Which::default() };
-                objects.list(under, &mut |entry| match entry {
+                let listed = objects.list(under, &mut |entry| match entry {
                     Entry::Object(found) => push(format!("{id}:{}", found.name)),
                     Entry::Prefix(_) => Ok(()),
-                })?;
+                });
+                listed.map_err(|failure| failure.at(&Place::of_backend(target.backend)))?;
             } else {
                 push(location.clone())?;
             }

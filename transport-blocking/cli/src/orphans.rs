@@ -36,8 +36,9 @@ use crate::Stage;
 use crate::exit::{Exit, Failure};
 use crate::list;
 use crate::objects::{Objects, pages};
-use crate::open::Account;
+use crate::open::{Account, Open, Target};
 use crate::output::{Output, Printable};
+use crate::place;
 use crate::pool;
 use crate::uploads::age;
 use crate::watch::human;
@@ -59,8 +60,19 @@ pub(crate) struct Orphans {
 }
 
 pub(crate) fn run(stage: &Stage, orphans: &Orphans) -> Result<Exit, Failure> {
-    let (open, output) = (stage.open()?, stage.output);
+    let open = stage.open()?;
     let target = list::prefix(&open, orphans.prefix.as_deref())?;
+    let at = place::Place::of_backend(target.backend);
+    done(stage, &open, &target, orphans).map_err(|failure| failure.at(&at))
+}
+
+fn done(
+    stage: &Stage,
+    open: &Open,
+    target: &Target<'_>,
+    orphans: &Orphans,
+) -> Result<Exit, Failure> {
+    let output = stage.output;
     let found = open.objects(target.backend)?;
     let Objects::Swift(account, _) = &found else {
         return Err(Failure::usage("segments are Swift's: for S3 use `apus uploads`"));

@@ -55,6 +55,11 @@ impl Place {
         }
     }
 
+    /// Returns the place of another bucket or container.
+    pub(crate) fn in_container(self, name: &str) -> Self {
+        Self { container: Some(name.to_owned()), ..self }
+    }
+
     /// Returns the place of an object that is about to be stored in a backend.
     pub(crate) fn of_new(backend: &StoreBackend, key: &str) -> Self {
         let container = match backend {

@@ -24,6 +24,7 @@ use crate::names::Names;
 use crate::objects::{Entry, Objects, Which, pages};
 use crate::open::{Open, Target};
 use crate::output::{Output, Printable};
+use crate::place::Place;
 use crate::pool;
 
 #[derive(Debug, Args)]
@@ -75,7 +76,10 @@ pub(crate) fn run(stage: &Stage, rm: &Rm) -> Result<Exit, Failure> {
                  --all to do so",
             ));
         }
-        targets.iter().try_for_each(|target| removal.prefix(target, rm.versions))?;
+        targets.iter().try_for_each(|target| {
+            let removed = removal.prefix(target, rm.versions);
+            removed.map_err(|failure| failure.at(&Place::of_backend(target.backend)))
+        })?;
     } else if rm.locations.iter().any(|location| location == "-") {
         if rm.locations.len() > 1 {
             return Err(Failure::usage("names come from standard input or from arguments"));
@@ -129,7 +133,7 @@ impl Removal<'_> {
             let stored = open.stored(location);
             let result = stored.and_then(|stored| match dry {
                 false => open.stores.delete(&stored).map(|_| ()).map_err(open.at(&stored)),
-                true => match open.stores.exists(&stored)?.outcome {
+                true => match open.stores.exists(&stored).map_err(open.at(&stored))?.outcome {
                     true => Ok(()),
                     false => Err(Failure::new(Exit::NotFound, "the object does not exist")),
                 },
@@ -266,17 +270,18 @@ impl Removal<'_> {
                     opened.insert(id.clone(), self.open.objects(self.open.named(&id)?)?);
                 }
                 let Some(objects) = opened.get(&id) else { continue };
+                let place = Place::of_backend(self.open.named(&id)?).in_container(&container);
+                let at = |error| Failure::from(error).at(&place);
                 match objects {
                     Objects::S3(bucket, _) => {
                         let task = s3::DeleteMany::new(container, names);
-                        let done =
-                            bucket.client.run(task).cancel_on(bucket.token.clone()).send()?;
-                        self.s3(done);
+                        let done = bucket.client.run(task).cancel_on(bucket.token.clone());
+                        self.s3(done.send().map_err(at)?);
                     }
                     Objects::Swift(account, _) => {
                         let task = swift::DeleteMany::new(container, names).concurrency(AT_ONCE);
-                        let done = account.client.run(task);
-                        self.swift(done.cancel_on(account.token.clone()).send()?);
+                        let done = account.client.run(task).cancel_on(account.token.clone());
+                        self.swift(done.send().map_err(at)?);
                     }
                 }
             }

@@ -33,6 +33,7 @@ use crate::exit::{Exit, Failure};
 use crate::objects::{Entry, Found, Objects, Which};
 use crate::open::{Open, Target};
 use crate::output::Printable;
+use crate::place::Place;
 
 #[derive(Debug, Args)]
 pub(crate) struct Sync {
@@ -116,12 +117,12 @@ pub(crate) fn run(stage: &Stage, sync: &Sync) -> Result<Exit, Failure> {
             }
             let (filter, dry) = (&sync.filter, sync.dry_run);
             let job = job(stage, &open, target, filter, compare, dry, sync.delete)?;
-            upload::run(&job, &sync.from, &sync.properties, true)
+            job.run(|job| upload::run(job, &sync.from, &sync.properties, true))
         }
         (Some(target), None) => {
             let (filter, dry) = (&sync.filter, sync.dry_run);
             let job = job(stage, &open, target, filter, compare, dry, sync.delete)?;
-            download::run(&job, &sync.to)
+            job.run(|job| download::run(job, &sync.to))
         }
         (Some(_), Some(_)) => Err(Failure::usage(
             "both are prefixes of backends: one of them has to be a directory (./NAME is one)",
@@ -199,7 +200,7 @@ pub(crate) fn put(
         let name = id.unwrap_or_default().to_owned();
         let target = Target { backend, container: None, name };
         let job = job(stage, &open, target, filter, Compare::Not, *dry_run, false)?;
-        return upload::run(&job, file, properties, *replace);
+        return job.run(|job| upload::run(job, file, properties, *replace));
     }
     if filter.is_given() {
         return Err(Failure::usage("--include and --exclude are for --recursive"));
@@ -217,7 +218,8 @@ pub(crate) fn put(
     let container = open.container(backend, name);
     let shown = open.watch.show(name, file.metadata().ok().map(|found| found.len()));
     let size = transfer::upload(&objects, (&container, name), file, properties, *replace);
-    let size = size.map_err(|failure| failure.of_name(name))?;
+    let place = Place::of_new(backend, name);
+    let size = size.map_err(|failure| failure.at(&place).of_name(name))?;
     drop(shown);
     let value = json!({ "uploaded": name, "size": size });
     stage.output.result(&value, format_args!("uploaded {}", Printable(name)))?;
@@ -237,7 +239,7 @@ pub(crate) fn get(
     let open = stage.open()?;
     let target = open.target(prefix)?;
     let job = job(stage, &open, target, &get.filter, Compare::Not, get.dry_run, false)?;
-    download::run(&job, directory)
+    job.run(|job| download::run(job, directory))
 }
 
 fn job<'a>(
@@ -258,6 +260,16 @@ fn job<'a>(
 }
 
 impl Job<'_> {
+    /// Does the work; its errors name the backend.
+    fn run(&self, work: impl FnOnce(&Self) -> Result<Exit, Failure>) -> Result<Exit, Failure> {
+        work(self).map_err(|failure| failure.at(&Place::of_backend(self.target.backend)))
+    }
+
+    /// Names the object that a failure of the server is about.
+    fn at(&self, failure: Failure, name: &str) -> Failure {
+        failure.at(&Place::of_new(self.target.backend, name))
+    }
+
     fn report(&self, verbs: [&'static str; 2]) -> Report {
         Report::new(self.stage.output, self.dry, verbs)
     }

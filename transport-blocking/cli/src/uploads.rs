@@ -24,6 +24,7 @@ use crate::list;
 use crate::objects::pages;
 use crate::open::{Bucket, Open};
 use crate::output::{Output, Printable};
+use crate::place::Place;
 use crate::pool;
 
 #[derive(Debug, Subcommand)]
@@ -78,9 +79,18 @@ pub(crate) struct Expire {
 
 pub(crate) fn run(stage: &Stage, command: &Uploads) -> Result<Exit, Failure> {
     let open = stage.open()?;
+    let prefix = match command {
+        Uploads::Ls { prefix, .. } | Uploads::Abort(Abort { prefix, .. }) => prefix.as_deref(),
+        Uploads::Expire(_) => None,
+    };
+    let place = Place::of_backend(list::prefix(&open, prefix)?.backend);
+    done(stage, &open, command).map_err(|failure| failure.at(&place))
+}
+
+fn done(stage: &Stage, open: &Open, command: &Uploads) -> Result<Exit, Failure> {
     match command {
         Uploads::Ls { prefix, older_than } => {
-            let (bucket, prefix) = bucket_of(&open, prefix.as_deref())?;
+            let (bucket, prefix) = bucket_of(open, prefix.as_deref())?;
             let bound = bound(*older_than);
             each(&bucket, &prefix, &mut |upload| match is_older(&upload, bound) {
                 Some(true) => tell(stage.output, &upload),
@@ -89,9 +99,9 @@ pub(crate) fn run(stage: &Stage, command: &Uploads) -> Result<Exit, Failure> {
             })?;
             Ok(Exit::Done)
         }
-        Uploads::Abort(abort) => run_abort(stage, &open, abort),
+        Uploads::Abort(abort) => run_abort(stage, open, abort),
         Uploads::Expire(expire) => {
-            let (bucket, _) = bucket_of(&open, None)?;
+            let (bucket, _) = bucket_of(open, None)?;
             expire::run(stage.output, &bucket, expire.days, expire.dry_run)
         }
     }

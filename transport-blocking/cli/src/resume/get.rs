@@ -16,6 +16,7 @@ use crate::Stage;
 use crate::exit::{Exit, Failure};
 use crate::head::{self, Head};
 use crate::open::Open;
+use crate::place::Place;
 
 /// What the bytes of a partial file are of.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
@@ -72,11 +73,11 @@ pub(crate) fn run(
     let head = head::of(open, stored)?;
     let Some(Head { size: Some(size), etag: Some(etag), md5 }) = head else {
         let what = "the server states no size or no ETag, so no download can be continued";
-        return Err(Failure::new(Exit::Other, what));
+        return Err(Failure::new(Exit::Other, what).at(&Place::of_stored(open, stored)));
     };
     if let Some(expected) = get.size.filter(|expected| *expected != size) {
         let what = format!("the object has {size} bytes instead of {expected}");
-        return Err(Failure::new(Exit::Integrity, what));
+        return Err(Failure::new(Exit::Integrity, what).at(&Place::of_stored(open, stored)));
     }
     let url = open.stores.core().access(stored)?.outcome.url;
     let state = State { url, etag, size };
@@ -123,15 +124,16 @@ pub(crate) fn run(
         output.discard();
         let _ = fs::remove_file(&kept_in);
         let what = "the object was replaced during the download: read it again";
-        return Err(Failure::new(Exit::Integrity, what));
+        return Err(Failure::new(Exit::Integrity, what).at(&Place::of_stored(open, stored)));
     }
     drop(shown);
-    let read = compare(&file, size, md5.as_deref(), get).inspect_err(|failure| {
+    let read = compare(&file, size, md5.as_deref(), get).map_err(|failure| {
         if failure.exit == Exit::Integrity {
             // These bytes are of no use.
             output.discard();
             let _ = fs::remove_file(&kept_in);
         }
+        failure.at(&Place::of_stored(open, stored))
     })?;
     output.commit().map_err(|error| not_written(&error))?;
     let _ = fs::remove_file(&kept_in);

@@ -27,7 +27,10 @@ pub(super) fn run(job: &Job<'_>, directory: &Path) -> Result<Exit, Failure> {
     let work = |(path, found): (String, Found)| match one(job, directory, &path, &found) {
         Ok(None) => Outcome::Same,
         Ok(Some(bytes)) => Outcome::Done(path, bytes),
-        Err(failure) => Outcome::Failed(path, failure),
+        Err(failure) => {
+            let failure = job.at(failure, &found.name);
+            Outcome::Failed(path, failure)
+        }
     };
     let shown = job.open.watch.show("download", None);
     pool::each(

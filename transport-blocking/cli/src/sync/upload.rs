@@ -28,7 +28,10 @@ pub(super) fn run(
         match one(job, &name, &file, found.as_ref(), properties, replace) {
             Ok(None) => Outcome::Same,
             Ok(Some(bytes)) => Outcome::Done(name, bytes),
-            Err(failure) => Outcome::Failed(name, failure),
+            Err(failure) => {
+                let failure = job.at(failure, &name);
+                Outcome::Failed(name, failure)
+            }
         }
     };
     let shown = job.open.watch.show("upload", None);
@@ -150,6 +153,7 @@ fn remove(job: &Job<'_>, report: &mut Report, extra: Vec<(String, String)>) -> R
             }
         }
         for (name, failure) in failures {
+            let failure = job.at(failure, &name);
             report.take(Outcome::Failed(name, failure))?;
         }
     }
