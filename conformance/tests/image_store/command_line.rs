@@ -64,27 +64,29 @@ fn the_doctor_finds_the_servers_well() {
 
 /// Returns standard output and standard error of a run that has to succeed.
 #[track_caller]
-fn run(site: &Site, arguments: &[&str]) -> (String, String) {
+pub(crate) fn run(site: &Site, arguments: &[&str]) -> (String, String) {
     let (out, error, code) = attempt(site, arguments);
     assert_eq!(code, 0, "{arguments:?}: {error}");
     (out, error)
 }
 
 #[track_caller]
-fn attempt(site: &Site, arguments: &[&str]) -> (String, String, i32) {
-    let output = Command::new(&*APUS)
-        .arg("--config")
-        .arg(site.configuration())
-        .args(arguments)
-        .env_clear()
-        .output()
-        .unwrap();
+pub(crate) fn attempt(site: &Site, arguments: &[&str]) -> (String, String, i32) {
+    let output = command(site, arguments).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     let (out, error) = (text(output.stdout), text(output.stderr));
     for secret in site.secrets() {
         assert!(!format!("{out}{error}").contains(&secret), "{arguments:?} tells a secret");
     }
     (out, error, output.status.code().unwrap())
+}
+
+/// The program with the site's configuration, and a state folder of its own.
+pub(crate) fn command(site: &Site, arguments: &[&str]) -> Command {
+    let mut command = Command::new(&*APUS);
+    command.arg("--config").arg(site.configuration()).args(arguments);
+    command.env_clear().env("XDG_STATE_HOME", site.file("state"));
+    command
 }
 
 fn told(out: &str, name: &str) -> String {

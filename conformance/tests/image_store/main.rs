@@ -50,6 +50,7 @@ macro_rules! everywhere {
 }
 
 mod command_line;
+mod commands;
 mod rows;
 mod site;
 mod stores;

@@ -18,7 +18,7 @@ pub(crate) struct Site {
     pub(crate) s3: S3,
     variables: BTreeMap<String, String>,
     proxy: Option<Proxy>,
-    _servers: Option<(EmbeddedS3, EmbeddedOpenStack)>,
+    servers: Option<(EmbeddedS3, EmbeddedOpenStack)>,
 }
 
 /// A server of S3.
@@ -94,7 +94,7 @@ impl Site {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("images-{}-{number}", std::process::id());
         let directory = tempfile::tempdir().unwrap();
-        let site = Self { directory, name, s3, variables, proxy, _servers: servers };
+        let site = Self { directory, name, s3, variables, proxy, servers: servers };
         fs::write(site.references(), site.references_text()).unwrap();
         fs::write(site.configuration(), site.text()).unwrap();
         site
@@ -117,6 +117,11 @@ impl Site {
             ids.extend(["fast_through_squid", "cold_through_squid"]);
         }
         ids
+    }
+
+    /// Whether the servers are real ones.
+    pub(crate) fn is_live(&self) -> bool {
+        self.servers.is_none()
     }
 
     /// What the environment says of OpenStack.
