@@ -16,12 +16,19 @@ fn write(program: &Program, path: &str, bytes: impl AsRef<[u8]>) {
     fs::write(path, bytes).unwrap();
 }
 
+/// Makes a file older than its object, also if it is uploaded within a second.
+fn age(program: &Program, path: &str) {
+    let file = fs::File::options().write(true).open(program.path(path)).unwrap();
+    file.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000)).unwrap();
+}
+
 fn server() -> (FaultyS3, Program) {
     let model = S3Model::new().with_bucket("images").with_object("images", "top", "1");
     let server = FaultyS3::start(model).unwrap();
     let program = Program::new().with_endpoint("fast", &server.endpoint(), "images");
     for (path, bytes) in [("a-b", "1"), ("a.txt", "22"), ("a/b/c", "333"), ("a/ü x", "4444")] {
         write(&program, &format!("dir/{path}"), bytes);
+        age(&program, &format!("dir/{path}"));
     }
     (server, program)
 }
@@ -184,6 +191,27 @@ fn a_directory_is_stored_with_properties() {
     program.run(&["put", "x", "--metadata", "none"]).ends(2);
 }
 
+/// Times of objects have whole seconds.
+#[test]
+fn a_file_that_is_changed_in_the_second_of_its_upload_is_sent_again() {
+    let (server, program) = server();
+    program.run(&["sync", "dir", "fast:b/"]).ends(0);
+    program.run(&["sync", "--mtime", "dir", "fast:b/"]).ends(0).says("0 (0 B) uploaded");
+    let listed = program.json(&["stat", "b/a.txt"]);
+    let modified = listed[0]["modified"].as_str().unwrap().to_owned();
+    let second: u64 = {
+        let timestamp = apus_core::now::Timestamp::parse_iso8601(&modified).unwrap();
+        timestamp.unix().try_into().unwrap()
+    };
+    write(&program, "dir/a.txt", "23");
+    let file = fs::File::options().write(true).open(program.path("dir/a.txt")).unwrap();
+    file.set_modified(UNIX_EPOCH + Duration::from_secs(second)).unwrap();
+    program.run(&["sync", "--mtime", "dir", "fast:b/"]).ends(0).says("0 (0 B) uploaded");
+    file.set_modified(UNIX_EPOCH + Duration::from_millis(second * 1000 + 1)).unwrap();
+    program.run(&["sync", "--mtime", "dir", "fast:b/"]).ends(0).prints("uploaded b/a.txt");
+    assert_eq!(server.model().object("images", "b/a.txt").unwrap().body, "23");
+}
+
 #[test]
 fn a_prefix_is_read_with_its_filters() {
     let (_server, program) = server();
@@ -238,6 +266,7 @@ fn a_directory_goes_to_swift_and_back() {
         let prefix = format!("cold:{}/", kind.len());
         write(&program, "dir/small", "1");
         write(&program, "dir/sub/large", vec![7; 2_500_000]);
+        age(&program, "dir/sub/large");
         program.run(&["sync", "dir", &prefix]).ends(0).says("2 (2.38 MiB) uploaded");
         program.run(&["sync", "dir", &prefix]).ends(0).says("2 equal");
         let back = format!("back{}", kind.len());

@@ -70,14 +70,14 @@ fn is_of_parts(etag: &ETag) -> bool {
 }
 
 /// A file that was uploaded is not newer than its object; one that was downloaded has the object's
-/// time.
+/// time. Objects have whole seconds: a file that was changed in the second of its upload is newer.
 fn is_same_time(direction: Direction, file: Option<SystemTime>, object: Option<Timestamp>) -> bool {
     let Some((file, object)) = file.zip(object) else { return false };
-    let seconds = file.duration_since(UNIX_EPOCH).map(|since| since.as_secs());
-    let file = seconds.ok().and_then(|seconds| i64::try_from(seconds).ok());
+    let Ok(file) = file.duration_since(UNIX_EPOCH) else { return direction == Direction::Up };
+    let Ok(object) = u64::try_from(object.unix()) else { return false };
     match direction {
-        Direction::Up => file.is_some_and(|file| file <= object.unix()),
-        Direction::Down => file == Some(object.unix()),
+        Direction::Up => file <= Duration::from_secs(object),
+        Direction::Down => file.as_secs() == object,
     }
 }
 
