@@ -25,6 +25,8 @@ mod remove;
 mod resumed;
 mod s3;
 #[cfg(target_os = "linux")]
+mod screens;
+#[cfg(target_os = "linux")]
 mod shells;
 #[cfg(unix)]
 mod signals;

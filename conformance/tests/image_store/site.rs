@@ -94,7 +94,7 @@ impl Site {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("images-{}-{number}", std::process::id());
         let directory = tempfile::tempdir().unwrap();
-        let site = Self { directory, name, s3, variables, proxy, servers: servers };
+        let site = Self { directory, name, s3, variables, proxy, servers };
         fs::write(site.references(), site.references_text()).unwrap();
         fs::write(site.configuration(), site.text()).unwrap();
         site

@@ -31,8 +31,8 @@ use crate::many::{self, Many};
 use crate::open::Open;
 use crate::output::Printable;
 use crate::place::Place;
+use crate::progress::human;
 use crate::put;
-use crate::watch::human;
 
 #[derive(Debug, Args)]
 pub(crate) struct Copy {

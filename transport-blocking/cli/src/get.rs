@@ -1,6 +1,6 @@
 //! `apus get`: fetches an object.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use apus_blocking::Sink;
@@ -15,8 +15,8 @@ use crate::exit::{Exit, Failure};
 use crate::locations::is_dash;
 use crate::open::Open;
 use crate::place::Place;
+use crate::progress::human;
 use crate::resume;
-use crate::watch::human;
 
 /// The arguments.
 #[derive(Args, Clone, Debug)]
@@ -91,7 +91,9 @@ pub(crate) fn run(stage: &Stage, arguments: &Get) -> Result<Exit, Failure> {
     };
     let place = Place::of_stored(&open, &stored);
     let total = length(stage, &open, &stored, arguments);
-    let shown = open.watch.show(place.key().unwrap_or("get"), total);
+    // A terminal that shows the bytes shows no progress between them.
+    let is_apart = path.is_some() || !io::stdout().is_terminal();
+    let shown = is_apart.then(|| open.watch.show(place.key().unwrap_or("get"), total));
     let got = open.stores.get(&stored, &get, &sink).map_err(open.at(&stored))?.outcome;
     drop(shown);
     for remark in sink.remarks() {

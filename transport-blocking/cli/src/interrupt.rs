@@ -29,6 +29,7 @@ impl Interrupt {
         let cancelled = token.clone();
         ctrlc::set_handler(move || {
             if AGAIN.swap(true, Ordering::AcqRel) {
+                crate::progress::end();
                 tell_left(output);
                 for (file, why) in remove_unfinished() {
                     output.warn(format_args!("left behind: {}: {why}", file.display()));

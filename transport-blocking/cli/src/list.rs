@@ -13,7 +13,7 @@ use crate::objects::{Entry, Found, Objects, Which, pages};
 use crate::open::{Open, Target};
 use crate::output::{Output, Printable};
 use crate::place::Place;
-use crate::watch::human;
+use crate::progress::human;
 
 #[derive(Debug, Args)]
 pub(crate) struct Ls {

@@ -34,6 +34,7 @@ mod orphans;
 mod output;
 mod place;
 mod pool;
+mod progress;
 mod put;
 mod remove;
 mod resume;

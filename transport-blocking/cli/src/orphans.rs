@@ -40,8 +40,8 @@ use crate::open::{Account, Open, Target};
 use crate::output::{Output, Printable};
 use crate::place;
 use crate::pool;
+use crate::progress::human;
 use crate::uploads::age;
-use crate::watch::human;
 
 #[derive(Debug, Args)]
 pub(crate) struct Orphans {

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use serde_json::{Map, Value, json};
 
 use crate::exit::{Exit, Failure};
+use crate::progress::beside;
 
 /// How results and remarks are written.
 #[derive(Clone, Copy, Debug)]
@@ -65,8 +66,10 @@ impl Output {
     }
 
     fn line(self, value: &Value, text: impl fmt::Display) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        if self.json { writeln!(out, "{value}") } else { writeln!(out, "{text}") }
+        beside(|| {
+            let mut out = io::stdout().lock();
+            if self.json { writeln!(out, "{value}") } else { writeln!(out, "{text}") }
+        })
     }
 
     /// Writes text unchanged, without a line's end.
@@ -85,8 +88,10 @@ impl Output {
     /// Writes a remark that is a JSON document, or its text.
     pub(crate) fn remark_document(self, value: &Value, text: impl fmt::Display) {
         if !self.quiet {
-            let mut err = io::stderr().lock();
-            let _ = if self.json { writeln!(err, "{value}") } else { writeln!(err, "{text}") };
+            beside(|| {
+                let mut err = io::stderr().lock();
+                let _ = if self.json { writeln!(err, "{value}") } else { writeln!(err, "{text}") };
+            });
         }
     }
 
@@ -110,7 +115,7 @@ impl Output {
     /// Reports why a command failed, also with `--quiet`.
     pub(crate) fn fail(self, failure: &Failure) -> Exit {
         let Failure { exit, message, request_id, status, place, .. } = failure;
-        let mut out = io::stderr().lock();
+        let mut out = Vec::new();
         let _ = match (exit, self.json) {
             (Exit::Done, _) => Ok(()),
             (_, true) => {
@@ -131,6 +136,7 @@ impl Output {
                 message.lines().try_for_each(|line| writeln!(out, "apus: {}", Printable(line)))
             }
         };
+        let _ = beside(|| io::stderr().lock().write_all(&out));
         *exit
     }
 }

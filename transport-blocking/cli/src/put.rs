@@ -16,8 +16,8 @@ use crate::exit::{Exit, Failure};
 use crate::locations::is_dash;
 use crate::open::Open;
 use crate::place::Place;
+use crate::progress::human;
 use crate::resume;
-use crate::watch::human;
 
 pub(crate) fn run(
     stage: &Stage,

@@ -1,20 +1,13 @@
-//! Shows the progress of a command: a line on a terminal, and with `--verbose` each request.
-//!
-//! ```text
-//!  debian-13.img  42% 1.20 GiB of 2.86 GiB  98.10 MiB/s  ETA 17s
-//!  debian-13.img  99% 2.86 GiB of 2.86 GiB  waiting for the server
-//! ```
+//! Shows the progress of a command on a terminal, and with `--verbose` each request.
 
-use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
 
 use apus_core::Now;
 use apus_core::contract::Notice;
 use apus_core::machine::{Event, Observer};
-use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
-use crate::output::{Output, Printable};
+use crate::output::Output;
+use crate::progress::Line;
 
 /// Watches all runs of a command.
 pub(crate) struct Watch {
@@ -23,9 +16,7 @@ pub(crate) struct Watch {
 }
 
 struct Bar {
-    line: ProgressBar,
-    /// What the command waits for.
-    state: Arc<Mutex<String>>,
+    line: Line,
     /// Whether the command is stopping.
     stopping: bool,
 }
@@ -41,11 +32,8 @@ impl Watch {
     /// Shows progress towards this many bytes, or without an end if the number is unknown.
     pub(crate) fn show(&self, what: &str, bytes: Option<u64>) -> Shown<'_> {
         if self.output.shows_progress() {
-            let state = Arc::new(Mutex::new(String::new()));
-            let line = ProgressBar::new(bytes.unwrap_or_default());
-            line.set_style(style(shortened(what, NAME), bytes.is_some(), Arc::clone(&state)));
-            line.enable_steady_tick(TICK);
-            *self.bar() = Some(Bar { line, state, stopping: false });
+            let line = Line::show(what, bytes);
+            *self.bar() = Some(Bar { line, stopping: false });
         }
         Shown(self)
     }
@@ -53,8 +41,7 @@ impl Watch {
     /// Counts bytes that an earlier run has transferred.
     pub(crate) fn done(&self, bytes: u64) {
         if let Some(bar) = &*self.bar() {
-            bar.line.set_position(bytes);
-            bar.line.reset_eta();
+            bar.line.had(bytes);
         }
     }
 
@@ -63,38 +50,25 @@ impl Watch {
         let mut bar = self.bar();
         let Some(bar) = bar.as_mut() else { return false };
         bar.stopping = true;
-        bar.say("stopping");
-        bar.line.suspend(|| self.output.remark(why));
+        bar.line.say("stopping");
+        self.output.remark(why);
         true
     }
 
     fn bar(&self) -> std::sync::MutexGuard<'_, Option<Bar>> {
         self.bar.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Reports an event without overwriting the line.
-    fn tell(&self, text: &str) {
-        match &*self.bar() {
-            Some(bar) => bar.line.suspend(|| self.output.detail(text)),
-            None => self.output.detail(text),
-        }
-    }
 }
 
 impl Bar {
-    fn say(&self, state: &str) {
-        let mut said = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.clone_into(&mut said);
-    }
-
     fn heed(&self, event: &Event<'_>) {
         match event {
-            Event::Sent { bytes } | Event::Received { bytes } => self.line.inc(*bytes),
+            Event::Sent { bytes } | Event::Received { bytes } => self.line.add(*bytes),
             _ if self.stopping => {}
-            Event::Launched { .. } | Event::Ended { .. } => self.say(""),
-            Event::Queued { .. } => self.say("waiting for a rate limit"),
+            Event::Launched { .. } | Event::Ended { .. } => self.line.say(""),
+            Event::Queued { .. } => self.line.say("waiting for a rate limit"),
             Event::Waiting { reason, length } => {
-                self.say(&format!("waiting {:.0} s: {reason}", length.as_secs_f64().ceil()));
+                self.line.say(&format!("waiting {:.0} s: {reason}", length.as_secs_f64().ceil()));
             }
             _ => {}
         }
@@ -103,9 +77,7 @@ impl Bar {
 
 impl Drop for Shown<'_> {
     fn drop(&mut self) {
-        if let Some(bar) = self.0.bar().take() {
-            bar.line.finish_and_clear();
-        }
+        drop(self.0.bar().take());
     }
 }
 
@@ -122,20 +94,20 @@ impl Observer for Watch {
                     (None, Some(error)) => error.to_string(),
                     (None, None) => "no response".to_owned(),
                 };
-                self.tell(&format!("{operation}: {end} ({} ms)", elapsed.as_millis()));
+                self.output.detail(format!("{operation}: {end} ({} ms)", elapsed.as_millis()));
             }
             Event::Replayed { operation } => {
-                self.tell(&format!(
+                self.output.detail(format!(
                     "{operation}: the credentials were refused, repeated with renewed ones"
                 ));
             }
-            Event::Queued { operation, at_once, waiting } => self.tell(&format!(
+            Event::Queued { operation, at_once, waiting } => self.output.detail(format!(
                 "{operation}: waiting for a rate limit ({waiting} waiting, {at_once} at a time)"
             )),
             Event::Waiting { reason, length } => {
-                self.tell(&format!("waiting for {:.1} s: {reason}", length.as_secs_f64()));
+                self.output.detail(format!("waiting for {:.1} s: {reason}", length.as_secs_f64()));
             }
-            Event::Noticed(notice) => self.tell(&told(notice)),
+            Event::Noticed(notice) => self.output.detail(told(notice)),
             _ => {}
         }
     }
@@ -164,98 +136,5 @@ fn told(notice: &Notice) -> String {
             format!("the {what} of the source are not copied, as they can't be read: {error}")
         }
         _ => "an event of an unknown kind occurred".to_owned(),
-    }
-}
-
-/// Returns a number of bytes as "3.5 MiB".
-pub(crate) fn human(bytes: u64) -> String {
-    HumanBytes(bytes).to_string()
-}
-
-/// Returns a name in at most `columns` characters, with the middle left out.
-fn shortened(name: &str, columns: usize) -> String {
-    let name = Printable(name).to_string();
-    let count = name.chars().count();
-    if count <= columns {
-        return name;
-    }
-    let head = columns / 2;
-    let tail = columns.saturating_sub(head + 1);
-    let first: String = name.chars().take(head).collect();
-    let last: String = name.chars().skip(count - tail).collect();
-    format!("{first}…{last}")
-}
-
-/// The line fits into 80 columns: the name has at most 20, the percentage 4, the bytes 26, the rate
-/// 13, and the rest is cut.
-fn style(name: String, is_known: bool, state: Arc<Mutex<String>>) -> ProgressStyle {
-    let line = move |progress: &ProgressState, out: &mut dyn std::fmt::Write| {
-        let (done, all) = (progress.pos(), progress.len().unwrap_or_default());
-        let done = if is_known { done.min(all) } else { done };
-        let mut text = name.clone();
-        if is_known {
-            // The whole is there when the command says so.
-            let percent = (u128::from(done) * 100 / u128::from(all.max(1))).min(99);
-            let _ = write!(text, " {percent:>3}% {} of {}", HumanBytes(done), HumanBytes(all));
-        } else {
-            let _ = write!(text, "  {}", HumanBytes(done));
-        }
-        let said = state.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let _ = match said.as_str() {
-            "" if is_known && done == all && all > 0 => write!(text, "  waiting for the server"),
-            "" => {
-                let rate = progress.per_sec();
-                let _ = write!(text, "  {}/s", HumanBytes(rate as u64));
-                match is_known && rate > 0.0 {
-                    true => write!(text, "  ETA {}", eta(progress.eta())),
-                    false => Ok(()),
-                }
-            }
-            said => write!(text, "  {said}"),
-        };
-        let _ = out.write_str(&shortened_end(&text, COLUMNS));
-    };
-    ProgressStyle::default_bar()
-        .template("{line}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .with_key("line", line)
-}
-
-/// `1h02m`, `2m05s` or `7s`.
-fn eta(left: Duration) -> String {
-    let seconds = left.as_secs();
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds}s"),
-        (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
-        (hours @ ..100, minutes, _) => format!("{hours}h{minutes:02}m"),
-        _ => HumanDuration(left).to_string(),
-    }
-}
-
-fn shortened_end(text: &str, columns: usize) -> String {
-    text.chars().take(columns).collect()
-}
-
-/// The columns of a name.
-const NAME: usize = 20;
-/// The columns of the line: one less than the usual terminal has, as some wrap after the last.
-const COLUMNS: usize = 79;
-const TICK: Duration = Duration::from_millis(200);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_names_lose_their_middle() {
-        assert_eq!(shortened("debian.img", 20), "debian.img");
-        let short = shortened("backups/2026-12-01/vm-0042.qcow2", 20);
-        assert_eq!((short.as_str(), short.chars().count()), ("backups/20…042.qcow2", 20));
-    }
-
-    #[test]
-    fn times_are_short() {
-        let eta = |seconds| eta(Duration::from_secs(seconds));
-        assert_eq!((eta(7), eta(125), eta(3720)), ("7s".into(), "2m05s".into(), "1h02m".into()));
     }
 }

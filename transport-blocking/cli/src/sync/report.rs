@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Printable};
-use crate::watch::human;
+use crate::progress::human;
 
 /// The results of a command so far.
 pub(super) struct Report {
