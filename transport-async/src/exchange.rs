@@ -125,6 +125,7 @@ impl ExchangeInProgress {
         needs.check(ends.source.presence(), ends.sink.is_given()).map_err(Fault::Wire)?;
         let times = Times::start(exchange.timeouts());
         let pieces = within(&times, prepare(exchange, ends, shared.keep)).await?;
+        exchange.add_header(USER_AGENT, shared.user_agent.clone());
         let head = exchange.request().map_err(Fault::Ours)?;
         let route = Route::of(&head.uri, &shared.connector.routes).map_err(Fault::Ours)?;
         let mut link = match shared.pool.take(&route) {
@@ -133,8 +134,8 @@ impl ExchangeInProgress {
         };
         let length = exchange.content_length();
         let expects = exchange.expects(shared.expect_above);
-        let head = outgoing(exchange.request().map_err(Fault::Ours)?, shared, &link.route, expects)
-            .map_err(Fault::Ours)?;
+        let head = exchange.request().map_err(Fault::Ours)?;
+        let head = outgoing(head, &link.route, expects).map_err(Fault::Ours)?;
         let encoder = exchange.encoder().map_err(Fault::Ours)?;
         let pulse = Arc::clone(&link.pulse);
         pulse.restart();
@@ -284,12 +285,7 @@ async fn within<T>(
 
 /// Returns the head as it is sent: the target alone, except to a proxy, and the fields that HTTP
 /// requires besides those that were signed.
-fn outgoing(
-    head: &request::Parts,
-    shared: &Shared,
-    route: &Route,
-    expects: bool,
-) -> Result<request::Parts, Error> {
+fn outgoing(head: &request::Parts, route: &Route, expects: bool) -> Result<request::Parts, Error> {
     let (mut out, ()) = Request::new(()).into_parts();
     out.method = head.method.clone();
     out.headers = head.headers.clone();
@@ -303,9 +299,6 @@ fn outgoing(
         let host = HeaderValue::try_from(route.host_header())
             .map_err(|_| Error::invalid_input("the host name is not valid in a header"))?;
         out.headers.insert(HOST, host);
-    }
-    if !out.headers.contains_key(USER_AGENT) {
-        out.headers.insert(USER_AGENT, shared.user_agent.clone());
     }
     if expects {
         out.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));

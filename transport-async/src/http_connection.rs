@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
-use apus_core::http::{MOST_FIELDS, MOST_INFORMATIONAL, Pace, Receiving, TOO_SLOW, Timeouts};
+use apus_core::http::{MOST_INFORMATIONAL, Pace, Receiving, TOO_SLOW, Timeouts};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -94,7 +94,6 @@ impl HttpConnection {
         let pulse = Arc::new(Pulse::new());
         let wire = Wire::new(stream, Arc::clone(&pulse));
         let handshake = Builder::new()
-            .max_headers(MOST_FIELDS)
             .allow_obsolete_multiline_headers_in_responses(true)
             .handshake(TokioIo::new(wire));
         let (sender, connection) =
@@ -132,7 +131,12 @@ impl HttpConnection {
                 return Poll::Ready(Err(failure));
             }
             match answer.as_mut().poll(cx) {
-                Poll::Ready(Ok(response)) => return Poll::Ready(Ok(response)),
+                Poll::Ready(Ok(mut response)) => {
+                    for (name, value) in pulse.spare_fields().iter().flatten() {
+                        response.headers_mut().append(name, value.clone());
+                    }
+                    return Poll::Ready(Ok(response));
+                }
                 Poll::Ready(Err(error)) => {
                     return Poll::Ready(Err(failure(&error, ExchangeErrorKind::Closed)));
                 }
@@ -331,12 +335,6 @@ fn failure(error: &hyper::Error, otherwise: ExchangeErrorKind) -> ExchangeError 
             detail = format!("{detail}: {text}");
         }
         source = inner.source();
-    }
-    // hyper has no other way to tell this error.
-    if error.is_parse() && detail.contains("too large") {
-        detail = format!(
-            "the head has too many bytes, or more than {MOST_FIELDS} header fields: {detail}"
-        );
     }
     ExchangeError::new(cause, detail)
 }

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use apus_core::Error;
 use apus_core::error::ExchangeError;
-use apus_core::http::{HeadMeter, MOST_INFORMATIONAL};
+use apus_core::http::{HeadMeter, MOST_INFORMATIONAL, SpareFields};
+use bytes::BytesMut;
+use http::HeaderMap;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -23,6 +25,9 @@ pub(crate) struct Wire {
     /// The peer accepts no more bytes. What it sent before is still read, because an early response
     /// is more useful than the error of a late write.
     deaf: bool,
+    /// What hyper gets before anything else: the end of a head that has more fields than it has room
+    /// for, and what follows that head.
+    queue: BytesMut,
 }
 
 /// The stream below HTTP.
@@ -100,7 +105,7 @@ impl AsyncWrite for Stream {
 
 impl Wire {
     pub(crate) fn new(stream: Stream, pulse: Arc<Pulse>) -> Self {
-        Self { stream, pulse, deaf: false }
+        Self { stream, pulse, deaf: false, queue: BytesMut::new() }
     }
 
     fn written(&mut self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -129,16 +134,27 @@ impl AsyncRead for Wire {
             // hyper reads as long as there are bytes, and lets no other code run.
             return Poll::Ready(Err(io::Error::other("too many informational responses")));
         }
+        let Self { stream, pulse, queue, .. } = &mut *self;
         let before = buffer.filled().len();
-        let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        let came = buffer.filled().get(before..).unwrap_or_default();
-        if !came.is_empty() {
-            self.pulse.beat();
-            if !self.pulse.read_head(came) {
-                return Poll::Ready(Err(io::Error::other("the head of the response is too long")));
+        while queue.is_empty() {
+            let result = Pin::new(&mut *stream).poll_read(cx, buffer);
+            let came = buffer.filled().get(before..).unwrap_or_default();
+            if came.is_empty() {
+                return result;
             }
+            pulse.beat();
+            let Some(passed) = pulse.read_head(came, queue) else {
+                return Poll::Ready(Err(io::Error::other("the head of the response is not valid")));
+            };
+            if passed > 0 {
+                buffer.set_filled(before + passed);
+                return result;
+            }
+            buffer.set_filled(before);
         }
-        result
+        let queued = queue.split_to(queue.len().min(buffer.remaining()));
+        buffer.put_slice(&queued);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -214,8 +230,17 @@ pub(crate) struct Pulse {
     stopped: AtomicBool,
     /// Why the body could not be made.
     spoilt: Mutex<Option<Error>>,
-    /// The heads of the responses, and what is wrong with one.
-    heads: Mutex<(HeadMeter, Option<ExchangeError>)>,
+    heads: Mutex<Heads>,
+}
+
+/// The heads of the responses of an exchange.
+#[derive(Default)]
+struct Heads {
+    meter: HeadMeter,
+    /// What is wrong with one.
+    failure: Option<ExchangeError>,
+    /// The fields that hyper has no room for.
+    spare: Option<SpareFields>,
 }
 
 impl Pulse {
@@ -325,27 +350,37 @@ impl Pulse {
 
     /// Whether the server has responded `100 Continue`.
     pub(crate) fn is_invited(&self) -> bool {
-        lock(&self.heads).0.has_continued()
+        lock(&self.heads).meter.has_continued()
     }
 
     /// Returns the informational responses that arrived in this exchange.
     pub(crate) fn informational(&self) -> usize {
-        lock(&self.heads).0.informational()
+        lock(&self.heads).meter.informational()
     }
 
-    /// Measures the bytes that belong to the head of a response. False if it is too long.
-    fn read_head(&self, came: &[u8]) -> bool {
-        let mut heads = lock(&self.heads);
-        let (meter, failed) = &mut *heads;
-        if failed.is_none() {
-            *failed = meter.push(came).err();
+    /// Measures the bytes that belong to the head of a response. Returns how many bytes hyper gets
+    /// as they are; what it gets after these is in `queue`. `None` if the head is not valid.
+    fn read_head(&self, came: &[u8], queue: &mut BytesMut) -> Option<usize> {
+        let Heads { meter, failure, spare } = &mut *lock(&self.heads);
+        if failure.is_some() {
+            return None;
         }
-        failed.is_none()
+        let before = *meter;
+        let passed = meter.push(came).and_then(|()| match meter.is_large() {
+            false => Ok(came.len()),
+            true => spare.get_or_insert_default().take(&before, came, queue),
+        });
+        passed.map_err(|error| *failure = Some(error)).ok()
     }
 
     /// Returns what is wrong with the head of a response.
     pub(crate) fn head_failure(&self) -> Option<ExchangeError> {
-        lock(&self.heads).1.clone()
+        lock(&self.heads).failure.clone()
+    }
+
+    /// Returns the fields of the last head that hyper has no room for.
+    pub(crate) fn spare_fields(&self) -> Option<HeaderMap> {
+        lock(&self.heads).spare.take().map(SpareFields::into_fields)
     }
 
     pub(crate) fn spoil(&self, why: Error) {

@@ -304,7 +304,6 @@ impl Drop for StopOnDrop<'_, '_> {
 }
 
 /// What arrives from the thread of an exchange.
-#[expect(clippy::large_enum_variant, reason = "most of them are ends")]
 enum Arrival {
     /// The head of its response.
     Head(Opened),

@@ -45,8 +45,7 @@ pub fn read_head(input: &[u8]) -> Result<Option<(usize, response::Parts)>, Excha
         }
         fields += 1;
         if fields > MOST_FIELDS {
-            let detail = format!("the head has more than {MOST_FIELDS} header fields");
-            return Err(broken(detail));
+            return Err(too_many());
         }
         let (name, range) = field(&line)?;
         let value = match (&shared, &line) {
@@ -125,11 +124,15 @@ fn field(line: &[u8]) -> Result<(HeaderName, Range<usize>), ExchangeError> {
     Ok((name, start..start + value.trim_ascii_end().len()))
 }
 
-fn too_long() -> ExchangeError {
+pub(super) fn too_long() -> ExchangeError {
     broken(format!("the head exceeds {MOST_BYTES} bytes"))
 }
 
-fn broken(detail: impl Into<String>) -> ExchangeError {
+pub(super) fn too_many() -> ExchangeError {
+    broken(format!("the head has more than {MOST_FIELDS} header fields"))
+}
+
+pub(super) fn broken(detail: impl Into<String>) -> ExchangeError {
     ExchangeError::new(ExchangeErrorKind::Protocol, detail)
 }
 
@@ -142,75 +145,6 @@ fn line_feed(input: &[u8]) -> Option<usize> {
     Some(before + at)
 }
 
-/// Measures the heads of one exchange's responses as their bytes arrive, for transports whose HTTP
-/// library parses them. No head may be longer than [`MOST_BYTES`], including those of informational
-/// responses.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct HeadMeter {
-    /// Bytes of the head so far.
-    length: usize,
-    /// Whether the present line has a byte besides its line end.
-    has_line: bool,
-    /// The beginning of the head, up to the status.
-    start: [u8; STATUS],
-    over: bool,
-    informational: usize,
-    continues: bool,
-}
-
-impl HeadMeter {
-    /// Counts the bytes that arrived; bytes after the last head are not counted.
-    ///
-    /// # Errors
-    ///
-    /// A head is longer than [`MOST_BYTES`].
-    pub fn push(&mut self, mut input: &[u8]) -> Result<(), ExchangeError> {
-        while !self.over && !input.is_empty() {
-            let length = line_feed(input).map_or(input.len(), |at| at + 1);
-            let (line, rest) = input.split_at(length);
-            input = rest;
-            for (room, &byte) in self.start.iter_mut().skip(self.length).zip(line) {
-                *room = byte;
-            }
-            self.length += line.len();
-            self.has_line |= line.iter().any(|byte| !matches!(byte, b'\r' | b'\n'));
-            let ends_line = line.ends_with(b"\n");
-            let ends = ends_line && !self.has_line && self.length > STATUS;
-            if self.length > MOST_BYTES || self.length == MOST_BYTES && !ends {
-                return Err(too_long());
-            }
-            if ends {
-                self.end();
-            } else if ends_line {
-                self.has_line = false;
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns how many informational responses have arrived, without 101.
-    pub fn informational(&self) -> usize {
-        self.informational
-    }
-
-    /// Whether one of them was `100 Continue`.
-    pub fn has_continued(&self) -> bool {
-        self.continues
-    }
-
-    fn end(&mut self) {
-        // Another head follows an informational response, except 101, after which another protocol
-        // follows.
-        let status = &self.start[STATUS - 3..];
-        let over = status.first() != Some(&b'1') || status == b"101";
-        let informational = self.informational + usize::from(!over);
-        let continues = self.continues || status == b"100";
-        *self = Self { over, informational, continues, ..Self::default() };
-    }
-}
-
-/// The length of a status line up to the end of the status, in bytes: `HTTP/1.1 200`.
-const STATUS: usize = 12;
 const PROTOCOL: &[u8] = b"HTTP/1.";
 /// Header fields for which there is room from the start.
 const USUAL_FIELDS: usize = 12;
@@ -300,54 +234,6 @@ mod tests {
         let (_, head) =
             read("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n 0\r\n\r\n").unwrap().unwrap();
         assert!(head.headers["content-length"].to_str().unwrap().parse::<u64>().is_err());
-    }
-
-    #[test]
-    fn heads_are_measured_as_they_come() {
-        let head = |status: &str, length: usize| {
-            let (start, end) = (format!("HTTP/1.1 {status} X\r\na: "), "\r\n\r\n");
-            format!("{start}{}{end}", "a".repeat(length - start.len() - end.len()))
-        };
-        let measure = |text: &str, size: usize| {
-            let mut meter = HeadMeter::default();
-            text.as_bytes().chunks(size).try_for_each(|piece| meter.push(piece)).is_ok()
-        };
-        let body = "b".repeat(2 * MOST_BYTES);
-        for size in [1, 7, 1000, usize::MAX] {
-            let most = head("200", MOST_BYTES);
-            assert!(read(&most).unwrap().is_some());
-            assert!(measure(&format!("{most}{body}"), size), "{size}");
-            let early = head("103", MOST_BYTES).repeat(3);
-            assert!(measure(&format!("{early}{most}{body}"), size), "{size}");
-            let long = head("200", MOST_BYTES + 1);
-            assert!(read(&long).is_err());
-            assert!(!measure(&long, size), "{size}");
-            assert!(!measure(&format!("{early}{long}"), size), "{size}");
-            assert!(!measure(&head("103", MOST_BYTES + 1), size), "{size}");
-            assert!(!measure(&body, size), "{size}");
-            // What follows another protocol's beginning is no head.
-            assert!(measure(&format!("{}{body}", head("101", 100)), size), "{size}");
-        }
-    }
-
-    // RFC 9110, sections 15.2 and 7.8: any number of 1xx may precede a response, and 101 ends HTTP.
-    #[test]
-    fn informational_responses_are_counted_as_they_come() {
-        for (text, count, continues) in [
-            ("HTTP/1.1 200 OK\r\na: 100\r\n\r\nHTTP/1.1 100 C\r\n\r\n", 0, false),
-            ("HTTP/1.1 103 E\r\na: 1\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", 1, false),
-            ("HTTP/1.1 102 P\n\nHTTP/1.1 100 C\n\nHTTP/1.1 204 N\n\n", 2, true),
-            ("HTTP/1.1 100\r\n\r\n", 1, true),
-            ("HTTP/1.1 100\r\n\r", 0, false),
-            ("HTTP/1.1 101 S\r\n\r\nHTTP/1.1 100 C\r\n\r\n", 0, false),
-        ] {
-            for size in [1, 3, 20, 1000] {
-                let mut meter = HeadMeter::default();
-                text.as_bytes().chunks(size).for_each(|piece| meter.push(piece).unwrap());
-                let counted = (meter.informational(), meter.has_continued());
-                assert_eq!(counted, (count, continues), "{text:?} by {size}");
-            }
-        }
     }
 
     #[test]

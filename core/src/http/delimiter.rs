@@ -70,6 +70,13 @@ impl Delimiter {
 pub(super) fn length(head: &response::Parts) -> Result<Option<u64>, ()> {
     let mut length = None;
     for field in head.headers.get_all(CONTENT_LENGTH) {
+        // Nearly all servers send one number, and it is read several times.
+        if length.is_none()
+            && let Some(number) = number(field.as_bytes())
+        {
+            length = Some(number);
+            continue;
+        }
         for value in field.as_bytes().split(|byte| *byte == b',') {
             let number = number(value.trim_ascii()).ok_or(())?;
             if length.replace(number).is_some_and(|other| other != number) {

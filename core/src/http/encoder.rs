@@ -18,8 +18,9 @@ use crate::sign::{ChunkSigner, Signature};
 pub struct Encoder {
     pub(super) remaining: u64,
     pub(super) frame_size: Option<usize>,
-    pub(super) trailer: Option<(BodyChecksum, Hasher)>,
-    pub(super) chunks: Option<ChunkSigner>,
+    /// In boxes, since most bodies need neither.
+    pub(super) trailer: Option<Box<(BodyChecksum, Hasher)>>,
+    pub(super) chunks: Option<Box<ChunkSigner>>,
     pub(super) ended: bool,
     pub(super) sent: Arc<Sent>,
 }
@@ -71,7 +72,7 @@ impl Encoder {
         if self.frame_size.is_none() || piece.is_empty() {
             return Ok(Frame::default());
         }
-        if let Some((_, hasher)) = &mut self.trailer {
+        if let Some((_, hasher)) = self.trailer.as_deref_mut() {
             hasher.update(piece);
         }
         let signature =
@@ -100,7 +101,7 @@ impl Encoder {
         let signature =
             self.chunks.as_mut().map(|chunks| chunks.chunk(&Sha256::digest(b"").into()));
         let mut out = frame::chunk_line(0, signature.as_ref().map(Signature::as_str));
-        if let Some((stamp, hasher)) = self.trailer.take() {
+        if let Some((stamp, hasher)) = self.trailer.take().map(|trailer| *trailer) {
             let value = hasher.finish();
             let text = stamp.encoding.write(&value);
             out.push_str(&format!("{}:{text}\r\n", stamp.name));

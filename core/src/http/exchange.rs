@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderValue};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::{Method, StatusCode, request, response};
 
 use super::body_checksum::BodyChecksum;
@@ -32,13 +32,18 @@ use crate::sign::{self, ChunkSigner, Signing};
 /// 2. [`request`](Self::request) for the head, which is signed now;
 /// 3. [`encoder`](Self::encoder) for the frames around the pieces of the body;
 /// 4. [`respond`](Self::respond) when a head has arrived, or [`fail`](Self::fail).
+///
+/// In a [`Box`], as its draft, since it is passed on by the pump and the transport.
 #[derive(Debug)]
-pub struct Exchange {
+pub struct Exchange(Box<Sealed>);
+
+#[derive(Debug)]
+struct Sealed {
     draft: Box<Draft>,
     outgoing: Outgoing,
     signing: Option<Signing>,
     measuring: Option<Measuring>,
-    chunks: Option<ChunkSigner>,
+    chunks: Option<Box<ChunkSigner>>,
     sealed: bool,
     /// Created on first use: an exchange that is only signed needs none.
     sent: Option<Arc<Sent>>,
@@ -94,7 +99,7 @@ impl Exchange {
             Body::Source { range, .. } => Outgoing::Source { range: range.clone() },
         };
         let origin = Origin { at: now, generation, renewal: false, expecting: false };
-        Self {
+        Self(Box::new(Sealed {
             draft,
             outgoing,
             signing,
@@ -104,20 +109,20 @@ impl Exchange {
             sent: None,
             computed: Few::new(),
             origin,
-        }
+        }))
     }
 
     /// Whether the bytes of a source must be read once before the head can be signed, because the
     /// head contains a checksum or digest of them.
     pub fn measures(&self) -> bool {
-        matches!(self.outgoing, Outgoing::Source { .. }) && !self.sealed && self.computes()
+        matches!(self.0.outgoing, Outgoing::Source { .. }) && !self.0.sealed && self.computes()
     }
 
     /// Returns the algorithms that are computed over the body before it is sent, each once.
     pub fn algorithms(&self) -> Vec<Algorithm> {
-        let payload = self.hashes_payload() && !self.draft.body.is_empty();
+        let payload = self.hashes_payload() && !self.0.draft.body.is_empty();
         let mut algorithms: Vec<Algorithm> = Vec::new();
-        for algorithm in self.draft.measured(payload) {
+        for algorithm in self.0.draft.measured(payload) {
             if !algorithms.contains(&algorithm) {
                 algorithms.push(algorithm);
             }
@@ -131,12 +136,12 @@ impl Exchange {
     ///
     /// An algorithm that is not compiled in, or more bytes than the range has.
     pub fn measure(&mut self, piece: &[u8]) -> Result<(), Error> {
-        if self.measuring.is_none() {
-            self.measuring = Some(Measuring::new(&self.draft, self.hashes_payload())?);
+        if self.0.measuring.is_none() {
+            self.0.measuring = Some(Measuring::new(&self.0.draft, self.hashes_payload())?);
         }
-        let measuring = self.measuring.get_or_insert_default();
+        let measuring = self.0.measuring.get_or_insert_default();
         measuring.update(piece);
-        if measuring.length > self.draft.body.len() {
+        if measuring.length > self.0.draft.body.len() {
             return Err(Error::invalid_input(
                 "the source gave more bytes than the requested range",
             ));
@@ -150,14 +155,20 @@ impl Exchange {
     ///
     /// The number of bytes differs from the length of the range.
     pub fn load(&mut self, bytes: Bytes) -> Result<(), Error> {
-        let (have, want) = (bytes.len() as u64, self.draft.body.len());
+        let (have, want) = (bytes.len() as u64, self.0.draft.body.len());
         if have != want {
             return Err(Error::invalid_input(format!(
                 "the source gave {have} bytes, but the requested range has {want}"
             )));
         }
-        self.outgoing = Outgoing::Bytes(bytes);
+        self.0.outgoing = Outgoing::Bytes(bytes);
         Ok(())
+    }
+
+    /// Adds a header that the transport sends with each request, unless the draft has one of this
+    /// name. Call it before [`request`](Self::request).
+    pub fn add_header(&mut self, name: HeaderName, value: HeaderValue) {
+        self.0.draft.head.headers.entry(name).or_insert(value);
     }
 
     /// Returns the complete head to send. It contains `content-length` for every method but GET and
@@ -168,25 +179,25 @@ impl Exchange {
     /// A source that had to be measured was not, or not to its end; a header can't be signed. A
     /// draft that is not sent, but only hashed: [`reject`](Self::reject) then completes it.
     pub fn request(&mut self) -> Result<&request::Parts, Error> {
-        if !self.sealed {
-            self.seal().map_err(|error| error.in_operation(self.draft.operation))?;
-            self.sealed = true;
+        if !self.0.sealed {
+            self.seal().map_err(|error| error.in_operation(self.0.draft.operation))?;
+            self.0.sealed = true;
         }
-        if self.draft.only_hashes {
+        if self.0.draft.only_hashes {
             return Err(Error::invalid_input("the body was to be hashed, and not sent"));
         }
-        Ok(&self.draft.head)
+        Ok(&self.0.draft.head)
     }
 
     /// Returns the body to send.
     pub fn outgoing(&self) -> &Outgoing {
-        &self.outgoing
+        &self.0.outgoing
     }
 
     /// Returns the bytes of the body on the wire, including frames.
     pub fn content_length(&self) -> u64 {
-        let length = self.draft.body.len();
-        match &self.draft.framing {
+        let length = self.0.draft.body.len();
+        match &self.0.draft.framing {
             None => length,
             Some(framing) => {
                 let trailer = framing.trailer.as_ref().map(BodyChecksum::line_length);
@@ -202,16 +213,16 @@ impl Exchange {
     ///
     /// An algorithm that is not compiled in.
     pub fn encoder(&mut self) -> Result<Encoder, Error> {
-        let trailer = self.draft.framing.as_ref().and_then(|framing| framing.trailer.clone());
+        let trailer = self.0.draft.framing.as_ref().and_then(|framing| framing.trailer.clone());
         let trailer = trailer
-            .map(|stamp| Hasher::new(stamp.algorithm).map(|hasher| (stamp, hasher)))
+            .map(|stamp| Hasher::new(stamp.algorithm).map(|hasher| Box::new((stamp, hasher))))
             .transpose()?;
         self.identity().counted.store(true, Ordering::Relaxed);
         Ok(Encoder {
-            remaining: self.draft.body.len(),
-            frame_size: self.draft.framing.as_ref().map(|framing| framing.chunk_size),
+            remaining: self.0.draft.body.len(),
+            frame_size: self.0.draft.framing.as_ref().map(|framing| framing.chunk_size),
             trailer,
-            chunks: self.chunks.take(),
+            chunks: self.0.chunks.take(),
             ended: false,
             sent: self.identity(),
         })
@@ -230,136 +241,144 @@ impl Exchange {
     /// bytes, and the server is not known to ignore or refuse it. The transport then sends the body
     /// after `100 Continue`, or after a wait of about a second.
     pub fn expects(&mut self, above: Option<u64>) -> bool {
-        self.origin.expecting = above.is_some_and(|above| self.content_length() > above)
-            && self.draft.expectation.is_open();
-        self.origin.expecting
+        self.0.origin.expecting = above.is_some_and(|above| self.content_length() > above)
+            && self.0.draft.expectation.is_open();
+        self.0.origin.expecting
     }
 
     /// Records that the server sent `100 Continue`.
     pub fn continued(&mut self) {
-        self.origin.expecting = false;
-        self.draft.expectation.keep();
+        self.0.origin.expecting = false;
+        self.0.draft.expectation.keep();
     }
 
     /// Returns the timeouts of this exchange.
     pub fn timeouts(&self) -> &Timeouts {
-        &self.draft.timeouts
+        &self.0.draft.timeouts
     }
 
     /// Returns the service's own name of the operation.
     pub fn operation(&self) -> &'static str {
-        self.draft.operation
+        self.0.draft.operation
     }
 
     /// Returns which of two requests for the same bytes this is. A transport cancels the exchange when
     /// it [is overtaken](Hedged::is_overtaken), and reports the head of its response to
     /// [`Machine::opened`](crate::contract::Machine::opened).
     pub fn hedged(&self) -> Option<&Hedged> {
-        self.draft.hedged.as_ref()
+        self.0.draft.hedged.as_ref()
     }
 
     /// Returns the draft of this exchange.
     pub fn draft(&self) -> &Draft {
-        &self.draft
+        &self.0.draft
     }
 
     /// Continues with the head of the response, which has arrived.
     pub fn respond(self, head: response::Parts) -> Receiving {
-        if self.origin.expecting {
-            let sent = self.sent.as_ref().map_or(0, |sent| sent.bytes.load(Ordering::Relaxed));
+        if self.0.origin.expecting {
+            let sent = self.0.sent.as_ref().map_or(0, |sent| sent.bytes.load(Ordering::Relaxed));
             match head.status {
-                StatusCode::EXPECTATION_FAILED => self.draft.expectation.refuse(),
-                _ if sent > 0 => self.draft.expectation.miss(),
+                StatusCode::EXPECTATION_FAILED => self.0.draft.expectation.refuse(),
+                _ if sent > 0 => self.0.draft.expectation.miss(),
                 _ => {}
             }
         }
-        Receiving::new(self.draft, head, self.sent, self.computed, self.origin)
+        {
+            let Sealed { draft, sent, computed, origin, .. } = *self.0;
+            Receiving::new(draft, head, sent, computed, origin)
+        }
     }
 
     /// Ends the exchange without a response.
     pub fn fail(self, why: ExchangeError) -> Completion {
-        let uri = &self.draft.head.uri;
+        let uri = &self.0.draft.head.uri;
         let why = Error::from(why).at_host(uri.host(), uri.port_u16());
-        Completion::new(self.draft, Err(why), self.sent, self.computed, self.origin)
+        self.end(Err(why))
     }
 
     /// Ends the exchange before anything was sent: the head or the body could not be created, or
     /// nothing was to be sent.
     pub fn reject(self, why: Error) -> Completion {
-        let outcome = match self.draft.only_hashes && self.sealed {
+        let outcome = match self.0.draft.only_hashes && self.0.sealed {
             true => Ok(Reply::of_none()),
             false => Err(why),
         };
-        Completion::new(self.draft, outcome, self.sent, self.computed, self.origin)
+        self.end(outcome)
+    }
+
+    fn end(self, outcome: Result<Reply, Error>) -> Completion {
+        let Sealed { draft, sent, computed, origin, .. } = *self.0;
+        Completion::new(draft, outcome, sent, computed, origin)
     }
 
     pub(crate) fn into_renewal(mut self) -> Self {
-        self.origin.renewal = true;
+        self.0.origin.renewal = true;
         self
     }
 
     pub(crate) fn is_renewal(&self) -> bool {
-        self.origin.renewal
+        self.0.origin.renewal
     }
 
     /// Returns the identity that this exchange shares with its completion and no other.
     pub(crate) fn identity(&mut self) -> Arc<Sent> {
-        Arc::clone(self.sent.get_or_insert_default())
+        Arc::clone(self.0.sent.get_or_insert_default())
     }
 
     fn hashes_payload(&self) -> bool {
-        self.signing.is_some()
-            && self.draft.payload == Payload::Hashed
-            && self.draft.framing.is_none()
+        self.0.signing.is_some()
+            && self.0.draft.payload == Payload::Hashed
+            && self.0.draft.framing.is_none()
     }
 
     /// Whether anything must be computed over the body before it is sent.
     fn computes(&self) -> bool {
-        let draft = &self.draft;
+        let draft = &self.0.draft;
         !draft.checksums.is_empty() || !draft.digests.is_empty() || self.hashes_payload()
     }
 
     fn signs_chunks(&self) -> bool {
-        self.signing.is_some() && self.draft.payload == Payload::Hashed
+        self.0.signing.is_some() && self.0.draft.payload == Payload::Hashed
     }
 
     fn seal(&mut self) -> Result<(), Error> {
         let measured = self.measured()?;
-        for stamp in &self.draft.checksums {
+        for stamp in &self.0.draft.checksums {
             if let Some(value) = measured.value(stamp.algorithm) {
-                self.draft.head.headers.insert(stamp.name.clone(), stamp.value(value));
+                self.0.draft.head.headers.insert(stamp.name.clone(), stamp.value(value));
             }
         }
-        let signed = self.draft.md5_if_unsigned && self.hashes_payload();
+        let signed = self.0.draft.md5_if_unsigned && self.hashes_payload();
         let computed = measured.iter().filter(|value| {
             let algorithm = value.algorithm();
-            self.draft.tells(algorithm) || signed && algorithm == Algorithm::Sha256
+            self.0.draft.tells(algorithm) || signed && algorithm == Algorithm::Sha256
         });
-        self.computed.extend(computed.copied());
+        self.0.computed.extend(computed.copied());
         // Not signed: a proxy may replace the length by chunks, or chunks by a length.
-        self.draft.head.headers.remove(CONTENT_LENGTH);
+        self.0.draft.head.headers.remove(CONTENT_LENGTH);
         self.sign(&measured)?;
         // Not signed: gateways change it. `identity`, since objects are read as they are stored.
-        let headers = &mut self.draft.head.headers;
+        let headers = &mut self.0.draft.head.headers;
         headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
-        if may_have_body(&self.draft.head.method) || !self.draft.body.is_empty() {
-            self.draft.head.headers.insert(CONTENT_LENGTH, decimal(self.content_length()));
+        if may_have_body(&self.0.draft.head.method) || !self.0.draft.body.is_empty() {
+            self.0.draft.head.headers.insert(CONTENT_LENGTH, decimal(self.content_length()));
         }
         Ok(())
     }
 
     fn sign(&mut self, measured: &Digests) -> Result<(), Error> {
-        let Some(signing) = &self.signing else {
-            if self.draft.framing.is_some() {
+        let Some(signing) = &self.0.signing else {
+            if self.0.draft.framing.is_some() {
                 // Nothing is signed, but the server must know that the body is framed.
                 let framed = HeaderValue::from_static("STREAMING-UNSIGNED-PAYLOAD-TRAILER");
-                self.draft.head.headers.insert("x-amz-content-sha256", framed);
+                self.0.draft.head.headers.insert("x-amz-content-sha256", framed);
             }
             return Ok(());
         };
-        let payload = match (&self.draft.framing, self.draft.payload) {
+        let payload = match (&self.0.draft.framing, self.0.draft.payload) {
             (None, Payload::Unsigned) => sign::Payload::Unsigned,
-            (None, Payload::Hashed) if self.draft.body.is_empty() => sign::Payload::Empty,
+            (None, Payload::Hashed) if self.0.draft.body.is_empty() => sign::Payload::Empty,
             (None, Payload::Hashed) => {
                 let value = measured.value(Algorithm::Sha256).map(Value::bytes);
                 match value.and_then(|bytes| bytes.try_into().ok()) {
@@ -378,11 +397,11 @@ impl Exchange {
             }
             (Some(_), Payload::Hashed) => sign::Payload::StreamingSignedTrailer,
         };
-        let head = &mut self.draft.head;
+        let head = &mut self.0.draft.head;
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
         let signature = signing.sign(&head.method, target, &mut head.headers, &payload)?;
-        if self.draft.framing.is_some() && self.draft.payload == Payload::Hashed {
-            self.chunks = Some(signing.chunks(signature));
+        if self.0.draft.framing.is_some() && self.0.draft.payload == Payload::Hashed {
+            self.0.chunks = Some(Box::new(signing.chunks(signature)));
         }
         Ok(())
     }
@@ -390,18 +409,18 @@ impl Exchange {
     /// Returns the values of the first pass over the body; those of bytes in memory are computed
     /// here.
     fn measured(&mut self) -> Result<Digests, Error> {
-        if !self.computes() || self.draft.body.is_empty() && self.draft.checksums.is_empty() {
+        if !self.computes() || self.0.draft.body.is_empty() && self.0.draft.checksums.is_empty() {
             return Ok(Digests::default());
         }
-        let payload = self.hashes_payload() && !self.draft.body.is_empty();
-        let (digests, have) = match (self.measuring.take(), &self.outgoing) {
+        let payload = self.hashes_payload() && !self.0.draft.body.is_empty();
+        let (digests, have) = match (self.0.measuring.take(), &self.0.outgoing) {
             (None | Some(Measuring { length: 0, .. }), Outgoing::Bytes(bytes)) => {
-                (Hashers::digest(self.draft.measured(payload), bytes)?, bytes.len() as u64)
+                (Hashers::digest(self.0.draft.measured(payload), bytes)?, bytes.len() as u64)
             }
-            (None, _) => (Hashers::digest(self.draft.measured(payload), &[])?, 0),
+            (None, _) => (Hashers::digest(self.0.draft.measured(payload), &[])?, 0),
             (Some(measuring), _) => (measuring.hashers.finish(), measuring.length),
         };
-        let want = self.draft.body.len();
+        let want = self.0.draft.body.len();
         if have != want {
             return Err(Error::invalid_input(format!(
                 "{have} bytes of the source were hashed, but the range has {want}"

@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::HeaderName;
 use http::{Method, response};
 
 use super::completion::Completion;
@@ -22,9 +21,13 @@ use crate::checksum::{Algorithm, Declared, Hashers, Value};
 use crate::error::{Error, ExchangeError, ExchangeErrorKind};
 use crate::few::Few;
 
-/// An exchange whose response head has arrived. Takes the body piece by piece.
+/// An exchange whose response head has arrived. Takes the body piece by piece. In a [`Box`], as
+/// [`Exchange`](super::Exchange).
 #[derive(Debug)]
-pub struct Receiving {
+pub struct Receiving(Box<Arriving>);
+
+#[derive(Debug)]
+struct Arriving {
     draft: Box<Draft>,
     head: response::Parts,
     taking: Taking,
@@ -76,28 +79,38 @@ impl Receiving {
             Taking::Refusing { body: BytesMut::new() }
         };
         let head = hidden(head);
-        Self { draft, head, taking, delimiter, announced, received: 0, sent, computed, origin }
+        Self(Box::new(Arriving {
+            draft,
+            head,
+            taking,
+            delimiter,
+            announced,
+            received: 0,
+            sent,
+            computed,
+            origin,
+        }))
     }
 
     /// Returns the head of the response.
     pub fn head(&self) -> &response::Parts {
-        &self.head
+        &self.0.head
     }
 
     /// Returns the head, for [`Machine::opened`](crate::contract::Machine::opened), if the body is
     /// passed to the sink.
     pub fn opened(&self) -> Option<Opened> {
-        matches!(self.taking, Taking::Streaming { .. }).then(|| Opened {
-            ticket: self.draft.ticket,
-            head: self.head.clone(),
-            identity: self.sent.clone(),
+        matches!(self.0.taking, Taking::Streaming { .. }).then(|| Opened {
+            ticket: self.0.draft.ticket,
+            head: self.0.head.clone(),
+            identity: self.0.sent.clone(),
         })
     }
 
     /// Returns the position in the caller's sink of the next bytes; `None` if nothing is passed on.
     pub fn position(&self) -> Option<u64> {
-        match &self.taking {
-            Taking::Streaming { at, .. } => Some(at + self.received),
+        match &self.0.taking {
+            Taking::Streaming { at, .. } => Some(at + self.0.received),
             _ => None,
         }
     }
@@ -105,12 +118,12 @@ impl Receiving {
     /// Whether the response to this request has a body. HEAD, 204 and 304 have none, whatever their
     /// `Content-Length` says.
     pub fn has_body(&self) -> bool {
-        self.delimiter != Some(Delimiter::NoBody)
+        self.0.delimiter != Some(Delimiter::NoBody)
     }
 
     /// Whether the body is dropped.
     pub fn is_rejected(&self) -> bool {
-        matches!(self.taking, Taking::Rejecting(_))
+        matches!(self.0.taking, Taking::Rejecting(_))
     }
 
     /// Whether more of the body should be read. If not, stop reading and finish the response as if
@@ -119,28 +132,28 @@ impl Receiving {
     /// False for a body whose end is unknown, after the first MiB of a refusal, and for a rejected
     /// response that is too long to be read only to keep its connection.
     pub fn wants_more(&self) -> bool {
-        if !self.has_body() || self.delimiter.is_none() {
+        if !self.has_body() || self.0.delimiter.is_none() {
             return false;
         }
-        match &self.taking {
+        match &self.0.taking {
             Taking::Collecting { .. } | Taking::Streaming { .. } => true,
-            Taking::Refusing { .. } => self.received < LONGEST_REFUSAL,
-            Taking::Rejecting(_) => self.announced.is_some_and(|length| length <= DRAINED),
+            Taking::Refusing { .. } => self.0.received < LONGEST_REFUSAL,
+            Taking::Rejecting(_) => self.0.announced.is_some_and(|length| length <= DRAINED),
         }
     }
 
     /// Returns the least rate that the body must keep.
     pub fn pace(&self) -> Pace {
-        let streams = matches!(self.taking, Taking::Streaming { .. });
-        Pace::new(self.draft.timeouts.rate.filter(|_| streams))
+        let streams = matches!(self.0.taking, Taking::Streaming { .. });
+        Pace::new(self.0.draft.timeouts.rate.filter(|_| streams))
     }
 
     /// Returns how long the whole body may take.
     pub fn time(&self) -> Option<Duration> {
-        match &self.taking {
-            Taking::Collecting { .. } => self.draft.timeouts.document,
+        match &self.0.taking {
+            Taking::Collecting { .. } => self.0.draft.timeouts.document,
             Taking::Streaming { .. } => None,
-            Taking::Refusing { .. } | Taking::Rejecting(_) => self.draft.timeouts.refusal,
+            Taking::Refusing { .. } | Taking::Rejecting(_) => self.0.draft.timeouts.refusal,
         }
     }
 
@@ -152,35 +165,35 @@ impl Receiving {
     /// with this failure.
     pub fn push<'a>(&mut self, piece: &'a [u8]) -> Result<&'a [u8], ExchangeError> {
         let length = piece.len() as u64;
-        match &mut self.taking {
+        match &mut self.0.taking {
             Taking::Collecting { body, limit } => {
                 if piece.len() > limit.saturating_sub(body.len()) {
-                    let error = too_long(&self.draft, &self.head, *limit, None);
+                    let error = too_long(&self.0.draft, &self.0.head, *limit, None);
                     let detail = error.message().to_owned();
-                    self.taking = Taking::Rejecting(error);
+                    self.0.taking = Taking::Rejecting(error);
                     return Err(ExchangeError::new(ExchangeErrorKind::Protocol, detail));
                 }
                 body.extend_from_slice(piece);
-                self.received += length;
+                self.0.received += length;
                 Ok(&[])
             }
             Taking::Refusing { body } => {
                 let room = ERROR_BODY.saturating_sub(body.len());
                 body.extend_from_slice(piece.get(..room).unwrap_or(piece));
-                self.received += length;
+                self.0.received += length;
                 Ok(&[])
             }
             Taking::Streaming { hashers, .. } => {
-                if self.announced.is_some_and(|announced| self.received + length > announced) {
+                if self.0.announced.is_some_and(|announced| self.0.received + length > announced) {
                     let detail = "the body is longer than the announced length";
                     return Err(ExchangeError::new(ExchangeErrorKind::Protocol, detail));
                 }
                 hashers.update(piece);
-                self.received += length;
+                self.0.received += length;
                 Ok(piece)
             }
             Taking::Rejecting(_) => {
-                self.received += length;
+                self.0.received += length;
                 Ok(&[])
             }
         }
@@ -200,8 +213,9 @@ impl Receiving {
             End::Whole | End::Regular | End::Unclear => self.short(),
         };
         let unsent = self.unsent();
+        let Arriving { draft, head, taking, received, sent, computed, origin, .. } = *self.0;
         let mut reply = Reply {
-            head: self.head,
+            head,
             body: Bytes::new(),
             streamed: 0,
             hashers: Hashers::default(),
@@ -210,19 +224,19 @@ impl Receiving {
             cut,
             rejected: None,
         };
-        match self.taking {
+        match taking {
             // A success of a write may report an error in its body, and no such body is an object.
-            Taking::Collecting { body, .. } if self.draft.head.method != Method::GET => {
-                reply.body = without_secrets(body, &self.draft.head.headers);
+            Taking::Collecting { body, .. } if draft.head.method != Method::GET => {
+                reply.body = without_secrets(body, &draft.head.headers);
             }
             Taking::Collecting { body, .. } => reply.body = body.freeze(),
             Taking::Refusing { body } => {
-                reply.body = without_secrets(body, &self.draft.head.headers);
+                reply.body = without_secrets(body, &draft.head.headers);
                 reply.cut.take_if(|cut| cut.kind() != ExchangeErrorKind::Cancelled);
                 (reply.unproven, reply.until_close) = (false, false);
             }
             Taking::Streaming { hashers, .. } => {
-                reply.streamed = self.received;
+                reply.streamed = received;
                 reply.hashers = hashers;
             }
             Taking::Rejecting(error) => {
@@ -241,15 +255,15 @@ impl Receiving {
                 Err(Error::from(cut.unwrap_or(failure)).with_status(reply.head.status))
             }
         };
-        Completion::new(self.draft, outcome, self.sent, self.computed, self.origin)
+        Completion::new(draft, outcome, sent, computed, origin)
     }
 
     /// Returns the failure for a body that ended before its announced length, which some HTTP
     /// clients do not detect.
     fn short(&self) -> Option<ExchangeError> {
-        let announced = self.announced.filter(|_| self.has_body())?;
-        (self.received < announced).then(|| {
-            let detail = format!("{} of {announced} bytes arrived", self.received);
+        let announced = self.0.announced.filter(|_| self.has_body())?;
+        (self.0.received < announced).then(|| {
+            let detail = format!("{} of {announced} bytes arrived", self.0.received);
             ExchangeError::new(ExchangeErrorKind::Cut, detail)
         })
     }
@@ -258,37 +272,37 @@ impl Receiving {
     /// have another cause than the server's intent. A FIN over plain TCP may be sent for a server
     /// that failed; with TLS, an end in good order comes from the server itself.
     fn is_unproven(&self, end: &End) -> bool {
-        match (self.delimiter, end) {
+        match (self.0.delimiter, end) {
             (Some(Delimiter::NoBody), _) | (_, End::Whole) => false,
-            _ if self.announced.is_some_and(|announced| self.received >= announced) => false,
+            _ if self.0.announced.is_some_and(|announced| self.0.received >= announced) => false,
             (Some(Delimiter::Framing), End::Regular) => false,
-            (Some(Delimiter::Close), End::Regular) => !self.draft.is_https(),
+            (Some(Delimiter::Close), End::Regular) => !self.0.draft.is_https(),
             _ => true,
         }
     }
 
     /// Whether the body ended with its connection, and nothing else announces its length.
     fn ends_by_close(&self, end: &End) -> bool {
-        let closed = self.delimiter == Some(Delimiter::Close) && !matches!(end, End::Whole);
-        closed && self.announced.is_none()
+        let closed = self.0.delimiter == Some(Delimiter::Close) && !matches!(end, End::Whole);
+        closed && self.0.announced.is_none()
     }
 
     /// Returns why a success is not accepted: it arrived before the whole request was sent.
     fn unsent(&self) -> Option<ExchangeError> {
-        let length = self.draft.body.len();
-        if !self.head.status.is_success() || length == 0 {
+        let length = self.0.draft.body.len();
+        if !self.0.head.status.is_success() || length == 0 {
             return None;
         }
-        let framed = self.draft.framing.is_some();
-        let at_once = !framed && matches!(self.draft.body, Body::Bytes(_));
-        let sent = match self.sent.as_deref() {
+        let framed = self.0.draft.framing.is_some();
+        let at_once = !framed && matches!(self.0.draft.body, Body::Bytes(_));
+        let sent = match self.0.sent.as_deref() {
             Some(sent) if sent.is_whole(length, framed) => return None,
             Some(sent) if sent.is_counted() => sent.bytes.load(Ordering::Relaxed),
             _ if at_once => return None,
             _ => 0,
         };
         let detail =
-            format!("{sent} of {length} bytes were sent, and the status is {}", self.head.status);
+            format!("{sent} of {length} bytes were sent, and the status is {}", self.0.head.status);
         Some(ExchangeError::new(ExchangeErrorKind::Unsent, detail))
     }
 }
@@ -335,10 +349,11 @@ fn too_long(draft: &Draft, head: &response::Parts, limit: usize, length: Option<
     .with_status(head.status)
 }
 
-/// Marks tokens in the head as sensitive, so that no `Debug` shows them.
+/// Marks tokens in the head as sensitive, so that no `Debug` shows them: `X-Subject-Token`,
+/// `X-Auth-Token`, `X-Storage-Token`.
 fn hidden(mut head: response::Parts) -> response::Parts {
-    for name in &TOKENS {
-        if let Some(value) = head.headers.get_mut(name) {
+    for (name, value) in &mut head.headers {
+        if name.as_str().ends_with("-token") {
             value.set_sensitive(true);
         }
     }
@@ -365,12 +380,6 @@ fn etag(head: &response::Parts) -> Option<ETag> {
     head.headers.get(http::header::ETAG)?.to_str().ok().map(ETag::from)
 }
 
-/// Response headers that contain a token.
-static TOKENS: [HeaderName; 3] = [
-    HeaderName::from_static("x-subject-token"),
-    HeaderName::from_static("x-auth-token"),
-    HeaderName::from_static("x-storage-token"),
-];
 /// The most bytes of an error document that are kept.
 const ERROR_BODY: usize = 64 << 10;
 /// The most bytes of a refusal that are read to keep its connection.

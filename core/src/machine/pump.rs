@@ -105,7 +105,6 @@ pub struct Pump<M: Machine> {
 
 /// What the transport does next.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "an exchange is launched at once, never stored so")]
 pub enum Turn<T> {
     /// Send this exchange, and complete it exactly once.
     Launch(Exchange),
@@ -453,7 +452,6 @@ struct InFlight {
     replays: bool,
 }
 
-#[expect(clippy::large_enum_variant, reason = "lives for one match")]
 enum Admission {
     Launch(Exchange),
     Park(Box<Draft>, Option<Wait>),
