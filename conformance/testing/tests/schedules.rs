@@ -50,6 +50,13 @@ fn schedules_of_all_workloads_end_well() {
     assert!(report.is_success(), "{report}");
 }
 
+/// A new token that is revoked, too, while all requests with it are repetitions.
+#[test]
+fn a_schedule_whose_renewed_token_is_refused_ends_well() {
+    let report = simulate(1, 20_204_504, Some("swift-static")).unwrap();
+    assert_eq!(report.failures(), 0, "{report}");
+}
+
 /// An overwritten segment that the model no longer listed, an empty image that was there before, and
 /// another client whose only byte was that of ours.
 #[test]

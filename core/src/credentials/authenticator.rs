@@ -180,15 +180,24 @@ impl Authenticator for Credentials {
     fn judge(&mut self, now: Now, done: &Completion) -> AuthOutcome {
         let Ok(reply) = done.outcome() else { return AuthOutcome::Accepted };
         if !matches!(reply.status(), StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST) {
+            if let Some(refresher) = &mut self.refresher
+                && matches!(done.draft().sealing, Sealing::SigV4 { .. })
+                && done.generation() == self.generation
+            {
+                refresher.answered(reply.status());
+            }
             return AuthOutcome::Accepted;
         }
         if done.generation() < self.generation {
             return AuthOutcome::Refused;
         }
         if let Some(refresher) = &mut self.refresher
-            && !done.draft().replayed
             && s3::error_code(reply).is_some_and(|code| EXPIRED.contains(&&*code))
         {
+            if done.draft().replayed {
+                refresher.refuse_again(now);
+                return AuthOutcome::Accepted;
+            }
             return if refresher.refuse(now) {
                 AuthOutcome::Refused
             } else {

@@ -1,7 +1,7 @@
 //! The authenticator for Keystone: one token for all machines that use the session.
 
-use std::fmt;
 use std::time::Duration;
+use std::{fmt, iter};
 
 use http::StatusCode;
 use http::header::{HOST, HeaderName, HeaderValue};
@@ -209,6 +209,10 @@ impl Session {
         Some(CachedToken { token: Token::new(token.secret().clone(), facts), offset })
     }
 
+    fn tokens(&mut self) -> impl Iterator<Item = &mut Refresher> {
+        iter::once(&mut self.user).chain(&mut self.service)
+    }
+
     fn generation(&self) -> u64 {
         joined(self.user.generation(), self.service.as_ref().map_or(0, Refresher::generation))
     }
@@ -361,7 +365,7 @@ impl Authenticator for Session {
     /// A 401, which may be in the body of a success, is about the token that the exchange was
     /// sealed with. If there is a newer token, the request is sent again with it; if not, the token
     /// is renewed. A second 401, of a request that was sent again with a new token, says nothing
-    /// about the token, which other requests may still use.
+    /// about a token that the server has accepted for another request.
     ///
     /// Ceph's gateway says 403 where a token has expired: so does a 403 count while the token has
     /// expired, or is about to by the server's clock.
@@ -379,18 +383,19 @@ impl Authenticator for Session {
             || (reply.status() == StatusCode::FORBIDDEN && (!present || is_over()))
             || done.draft().tells_refusal.is_some_and(|tells| tells(reply));
         if !refused {
+            if present {
+                self.tokens().for_each(|token| token.answered(reply.status()));
+            }
             return AuthOutcome::Accepted;
         }
         if !present {
             return AuthOutcome::Refused;
         }
         if done.draft().replayed {
+            self.tokens().for_each(|token| token.refuse_again(now));
             return AuthOutcome::Accepted;
         }
-        let mut renewable = self.user.refuse(now);
-        if let Some(service) = &mut self.service {
-            renewable |= service.refuse(now);
-        }
+        let renewable = self.tokens().fold(false, |renewable, token| token.refuse(now) | renewable);
         if renewable { AuthOutcome::Refused } else { AuthOutcome::Accepted }
     }
 

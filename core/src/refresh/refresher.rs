@@ -70,6 +70,8 @@ pub(super) struct Held<T> {
     whole: Option<Duration>,
     /// Whether the server refused it.
     refused: bool,
+    /// Whether the server accepted it.
+    accepted: bool,
     /// Whether it expires at the same time as the one before: another one would not live longer.
     pub(super) last: bool,
 }
@@ -247,6 +249,23 @@ impl<S: RenewalSource> Refresher<S> {
         }
     }
 
+    /// Records that a request with the credential had this status: a success and "not found" show
+    /// that the server accepts the credential.
+    pub(crate) fn answered(&mut self, status: StatusCode) {
+        if let Some(held) = &mut self.held {
+            held.accepted |= status.is_success() || status == StatusCode::NOT_FOUND;
+        }
+    }
+
+    /// Records that the server refused a request which was sent again with the credential. A server
+    /// may refuse that request with any credential, so this counts only while the server has accepted
+    /// the credential for no other request.
+    pub(crate) fn refuse_again(&mut self, now: Now) {
+        if self.held.as_ref().is_some_and(|held| !held.accepted) {
+            self.refuse(now);
+        }
+    }
+
     /// Records that the server refused the credential. Returns true if another one can be obtained.
     ///
     /// After [`MOST_REFUSALS`] renewals because of refusals within [`REFUSALS_WITHIN`] there is no
@@ -386,8 +405,8 @@ impl<S: RenewalSource> Refresher<S> {
 
     pub(super) fn hold(&mut self, item: S::Item, life: Life, whole: Option<Duration>) {
         self.generation += 1;
-        let (refused, last) = (false, false);
-        self.held = Some(Held { item, life, whole, refused, last });
+        let (refused, accepted, last) = (false, false, false);
+        self.held = Some(Held { item, life, whole, refused, accepted, last });
     }
 }
 

@@ -121,18 +121,29 @@ fn what_is_refused_as_expired_is_sent_once_more_with_new_keys() {
 
 #[test]
 fn keys_that_are_refused_twice_are_an_error_and_others_may_go_on() {
+    let mut given = 0;
     let mut world =
-        World::new(Source::Instance(Instance::default()), NoLookup, |now, sent| match &*sent.url {
+        World::new(Source::Instance(Instance::default()), NoLookup, move |now, sent| match &*sent
+            .url
+        {
             url if url.starts_with("http://s3") => {
                 say(400, "<Error><Code>ExpiredToken</Code></Error>")
             }
-            url if url.ends_with("/token") => say(200, "TOK"),
+            url if url.ends_with("/token") => {
+                given += 1;
+                say(200, "TOK")
+            }
             url if url.ends_with("/security-credentials/") => say(200, "role"),
-            _ => say(200, metadata("KEY", now + 3600)),
+            _ => say(200, metadata(&format!("KEY{given}"), now + 3600)),
         });
     let error = world.ask().unwrap_err();
     assert_eq!(error.code(), Some("ExpiredToken"));
     assert_eq!((world.count(TOKEN), world.count("http://s3")), (2, 2));
+    // No request has succeeded with the second keys.
+    world.pass(1);
+    world.ask().unwrap_err();
+    let signers: Vec<_> = world.sent.iter().filter_map(Sent::signer).collect();
+    assert_eq!(signers, ["KEY1", "KEY2", "KEY3", "KEY4"]);
 }
 
 #[test]

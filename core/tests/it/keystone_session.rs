@@ -148,6 +148,40 @@ fn what_is_refused_with_the_new_token_too_is_told_and_does_not_burn_the_token() 
     assert_eq!(world.cloud.logins, 2);
 }
 
+/// The answers to a first request with `answers`, and what the second one costs: logins and requests.
+fn cost_after(answers: &[(&str, usize)], first: Puts) -> (u32, usize) {
+    let auth = demo(interval(60));
+    let mut cloud = living(300);
+    for (object, refusals) in answers {
+        let refusals = (0..*refusals).map(|_| Answer::new(401)).collect();
+        cloud.scripted.insert(format!("PUT /v1/AUTH_p/c/{object}"), refusals);
+    }
+    let mut world = World::new(cloud, vec![first], std::slice::from_ref(&auth));
+    world.run().remove(0).unwrap().unwrap_err();
+    assert_eq!(world.cloud.logins, 2);
+    let mut cloud = world.cloud;
+    cloud.log.clear();
+    // From now on the store accepts the token of the newest login alone.
+    cloud.scripted.clear();
+    cloud.tokens.retain(|token, _| token == "secret-token-3");
+    let mut world = World::new(cloud, vec![Puts::new(1, 1)], &[auth]);
+    world.start_at(secs(2));
+    assert_eq!(world.run().remove(0).unwrap().unwrap(), 1);
+    (world.cloud.logins, world.cloud.count("PUT"))
+}
+
+#[test]
+fn a_renewed_token_that_was_only_refused_is_not_sent_again() {
+    assert_eq!(cost_after(&[("o-1", 2)], Puts::new(1, 1)), (3, 1));
+    assert_eq!(cost_after(&[("o-1", 2), ("o-2", 2)], Puts::new(2, 2)), (3, 1));
+}
+
+#[test]
+fn a_renewed_token_with_which_another_request_succeeded_is_sent_again() {
+    // One login and one more request: what the refusal of this very request costs.
+    assert_eq!(cost_after(&[("o-1", 1), ("o-2", 2)], Puts::new(2, 2)), (3, 2));
+}
+
 /// A store that refuses every token: its Keystone is another one, for example.
 #[test]
 fn a_store_that_refuses_every_token_does_not_cost_a_login_for_each_request() {

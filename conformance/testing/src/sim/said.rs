@@ -19,6 +19,10 @@ pub(super) struct Said {
     unauthorized: BTreeSet<Again>,
     /// The tokens that were refused, and when the refusal arrived.
     refused: BTreeMap<String, Duration>,
+    /// The tokens that requests were refused with which had been refused before, and when.
+    refused_again: BTreeMap<String, Duration>,
+    /// The tokens that the server accepted, and when the first response that shows it arrived.
+    accepted: BTreeMap<String, Duration>,
     /// Whether a renewal of a token was not answered as it should have been.
     renewal_failed: bool,
 }
@@ -42,7 +46,27 @@ impl World {
         if fault.is_some() && LOGINS.contains(&operation) || fault == Some(Fault::Revoked) {
             self.said.renewal_failed = true;
         }
-        let Answer::Replies(reply, None) = answer else { return };
+        let Answer::Replies(reply, cut) = answer else { return };
+        let token = request.header("x-auth-token").filter(|_| {
+            // Nothing else has the tokens that are counted here.
+            self.host.whom(&exchange.draft().head.uri) == Whom::Swift
+        });
+        // A manifest or a bulk deletion is refused in the body of a success.
+        let refused = reply.status == 401
+            || ANSWERED_LATE.contains(&operation) && has(&reply.body, b"401 Unauthorized");
+        if let Some(token) = token
+            && !refused
+            && matches!(reply.status, 200..300 | 404)
+        {
+            let first = self.said.accepted.entry(token.to_owned()).or_insert(at);
+            *first = at.min(*first);
+        }
+        if cut.is_some() {
+            if refused {
+                self.said.unauthorized.insert(again(index, operation, request));
+            }
+            return;
+        }
         if exchange.hedged().is_some() {
             return;
         }
@@ -54,20 +78,18 @@ impl World {
             let until = at + Duration::from_secs(seconds.into());
             self.said.throttled.insert(again(index, operation, request), until);
         }
-        // A manifest or a bulk deletion is refused in the body of a success.
-        let refused = reply.status == 401
-            || ANSWERED_LATE.contains(&operation) && has(&reply.body, b"401 Unauthorized");
-        if let (true, Some(token)) = (refused, request.header("x-auth-token"))
-            && self.host.whom(&exchange.draft().head.uri) == Whom::Swift
-        {
-            // A request that is refused a second time says nothing about its token: the server may
-            // refuse this request with any. Nor is there another token after so many refusals.
+        if let (true, Some(token)) = (refused, token) {
+            // There is no other token after so many refusals.
             let recent = at.saturating_sub(REFUSALS_WITHIN);
-            let recent = self.said.refused.values().filter(|at| **at >= recent).count();
-            if self.said.unauthorized.insert(again(index, operation, request))
-                && recent < MOST_REFUSALS
-            {
-                self.said.refused.entry(token.to_owned()).or_insert(at);
+            let said = &mut self.said;
+            let tokens = said.refused.iter().chain(&said.refused_again);
+            let recent = tokens.filter(|(_, at)| **at >= recent).map(|(token, _)| token);
+            let many = recent.collect::<BTreeSet<_>>().len() >= MOST_REFUSALS;
+            // The server may refuse a request with any token.
+            let is_first = said.unauthorized.insert(again(index, operation, request));
+            let list = if is_first { &mut said.refused } else { &mut said.refused_again };
+            if !many {
+                list.entry(token.to_owned()).or_insert(at);
             }
         }
     }
@@ -101,7 +123,11 @@ impl World {
             self.wrong(format!("{operation} is sent to {host} with our keys or token"));
         }
         let Some(token) = request.header("x-auth-token") else { return };
-        if self.said.refused.get(token).is_some_and(|at| *at < now) {
+        let Said { refused, refused_again, accepted, .. } = &self.said;
+        // A request that is refused a second time says nothing about a token that others use.
+        let again =
+            refused_again.get(token).filter(|at| accepted.get(token).is_none_or(|it| it > *at));
+        if refused.get(token).or(again).is_some_and(|at| *at < now) {
             self.wrong(format!("{operation} is sent with a token that was refused before"));
         }
         self.is_not_late(operation, token);
