@@ -1,5 +1,6 @@
 //! Deletion of many objects with one request. "Bulk Operations", Swift.
 
+use crate::checksum::Value;
 use crate::escape;
 use crate::swift::operation::*;
 use crate::swift::report::{Failed, Report};
@@ -131,6 +132,19 @@ impl Operation for BulkDelete {
             .finish()
     }
 
+    /// A report without failures accounts for each path, or something is left that it does not name.
+    fn confirm(&self, output: &Deleted, _: &[Value]) -> Result<(), Error> {
+        let (told, sent) =
+            (output.deleted.saturating_add(output.not_found), self.paths.len() as u64);
+        if output.failed.is_empty() && told < sent {
+            return Err(Error::invalid_response(format!(
+                "the report states what became of {told} of the {sent} paths"
+            ))
+            .with_status(http::StatusCode::OK));
+        }
+        Ok(())
+    }
+
     fn look_at(&self) -> String {
         format!("which of {} objects and containers exist", self.paths.len())
     }
@@ -192,6 +206,26 @@ mod tests {
         let text = "Number Deleted: 1\nResponse Status: 200 OK\nErrors:\n/c/o\n\n";
         let output = parsed(&BulkDelete::default(), 200, "", text).unwrap();
         assert_eq!(output.failed.len(), 1);
+    }
+
+    #[test]
+    fn a_report_accounts_for_each_path() {
+        let delete = BulkDelete::objects("c", ["a", "b", "c"]);
+        let told = |deleted: u64, not_found: u64, errors: &str| {
+            let body = format!(
+                r#"{{"Number Deleted": {deleted}, "Number Not Found": {not_found},
+                "Response Status": "200 OK", "Response Body": "", "Errors": {errors}}}"#
+            );
+            let output = parsed(&delete, 200, "", &body)?;
+            delete.confirm(&output, &[]).map(|()| output.is_complete())
+        };
+        assert!(told(2, 1, "[]").unwrap());
+        assert!(told(3, 0, "[]").unwrap());
+        assert!(!told(1, 0, r#"[["/c/b", "409 Conflict"]]"#).unwrap());
+        let error = told(2, 0, "[]").unwrap_err();
+        assert_eq!(error.kind(), crate::Kind::InvalidResponse);
+        assert!(error.to_string().contains("what became of 2 of the 3 paths"), "{error}");
+        told(0, 0, "[]").unwrap_err();
     }
 
     #[test]
