@@ -8,7 +8,7 @@ use http::{Method, StatusCode, response};
 use super::content_range::ContentRange;
 use super::draft::{Draft, Expect};
 use super::reply::content_length;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 
 /// Checks that a response contains the requested bytes: those of the `Range` that was sent, or all.
 pub(super) fn answers(draft: &Draft, head: &response::Parts) -> Result<(), Error> {
@@ -188,6 +188,11 @@ impl Expect {
         }
         Ok(())
     }
+}
+
+/// Returns whether a response was rejected because it has the whole object, and a range was requested.
+pub(crate) fn is_whole_object(rejected: &Error) -> bool {
+    rejected.kind() == Kind::InvalidResponse && rejected.message() == WHOLE
 }
 
 /// Returns an ETag without its quotes and `W/`, which some servers change between responses.

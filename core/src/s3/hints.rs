@@ -147,6 +147,13 @@ const TABLE: &[Row] = &[
                  (`s3_store_provider`)",
     },
     Row {
+        on: On::Refused(&[400, 501], &[]),
+        says: &["x-amz-checksum-mode"],
+        advice: "the server sends no checksums: leave out `checksum_mode`, or set \
+                 `response_checksum_validation` to `never` \
+                 (`s3_store_response_checksum_validation`)",
+    },
+    Row {
         on: On::Refused(&[400, 501], &["InvalidRequest", "InvalidArgument", "NotImplemented"]),
         says: &["x-amz-checksum", "checksum algorithm"],
         advice: "the server does not support this checksum: set `checksum_algorithm` to another \
@@ -173,6 +180,19 @@ const TABLE: &[Row] = &[
         says: &[],
         advice: "the server does not support DeleteObjects: use `DeleteMany`, which then deletes \
                  the objects one by one",
+    },
+    // ListMultipartUploads: LeoFS, lakeFS. Of the others, MinIO lists uploads of one key only.
+    Row {
+        on: On::Operation("ListMultipartUploads", &[405, 501]),
+        says: &[],
+        advice: "the server does not list multipart uploads: let it remove incomplete ones by a \
+                 lifecycle rule (`apus uploads expire`), if it supports one",
+    },
+    // ListObjectVersions: Garage, R2.
+    Row {
+        on: On::Operation("ListObjectVersions", &[405, 501]),
+        says: &[],
+        advice: "the server has no versions of objects: use ListObjectsV2 or ListObjects",
     },
     // HAProxy, lighttpd and others before a server.
     Row {

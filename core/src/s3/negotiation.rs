@@ -5,6 +5,7 @@
 //! | `x-amz-sdk-checksum-algorithm` | not sent |
 //! | the checksum header of a document that needs a digest | `Content-MD5` |
 //! | the checksum header of an object's or a part's bytes | `Content-MD5` |
+//! | `x-amz-checksum-mode`, if the policy asks for it and not the call | not sent |
 //! | an object or a part without a digest | a digest, in this bucket |
 //! | DeleteObjects | DeleteObject for each object |
 //! | `If-None-Match: *` on PutObject, on CompleteMultipartUpload | a HEAD before the request, which must find no object |
@@ -28,6 +29,8 @@ pub(super) enum Refused {
     Checksum,
     /// The bytes of an object or a part without a digest.
     MissingDigest,
+    /// `x-amz-checksum-mode`.
+    ChecksumMode,
 }
 
 impl Refused {
@@ -46,6 +49,9 @@ impl Refused {
         }
         if says("x-amz-sdk-checksum-algorithm") {
             return Some(Self::AlgorithmName);
+        }
+        if says("x-amz-checksum-mode") {
+            return Some(Self::ChecksumMode);
         }
         let digest = says("content-md5") || says("content_md5") || says("x-amz-checksum");
         let unnamed = matches!(error.code()?, "MissingContentMD5" | "MissingDigest");
@@ -73,6 +79,7 @@ struct Facts {
     algorithm_name: bool,
     document_checksum: bool,
     checksum: bool,
+    checksum_mode: bool,
     delete_objects: bool,
     /// Operations with which `If-None-Match` was refused.
     create_only: BTreeSet<&'static str>,
@@ -87,6 +94,7 @@ impl Negotiated {
             Refused::AlgorithmName => facts.algorithm_name = true,
             Refused::DocumentChecksum => facts.document_checksum = true,
             Refused::Checksum => facts.checksum = true,
+            Refused::ChecksumMode => facts.checksum_mode = true,
             Refused::MissingDigest => {
                 if facts.digests.len() >= MOST_BUCKETS {
                     facts.digests.clear();
@@ -119,6 +127,11 @@ impl Negotiated {
     /// Whether `x-amz-sdk-checksum-algorithm` was refused.
     pub(super) fn refuses_algorithm_name(&self) -> bool {
         self.with(|facts| facts.algorithm_name)
+    }
+
+    /// Whether `x-amz-checksum-mode` was refused.
+    pub(super) fn refuses_checksum_mode(&self) -> bool {
+        self.with(|facts| facts.checksum_mode)
     }
 
     /// Whether `Content-MD5` replaces a checksum header, of a document or of the bytes of objects.

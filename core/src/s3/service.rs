@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::base_url::BaseUrl;
 use crate::checksum::{
     Algorithm, Decision, Need, Overrides, Placement, RequestChecksumCalculation,
+    ResponseChecksumValidation,
 };
 use crate::contract;
 use crate::error::Error;
@@ -154,6 +155,13 @@ impl Service {
         }
     }
 
+    /// Returns whether a read requests the object's checksum: if the call asks for it (`asked`), or
+    /// if the policy does and the server has not refused it.
+    pub(crate) fn asks_for_checksum(&self, overrides: &Overrides, asked: bool) -> bool {
+        let is_refused = !asked && self.0.negotiated.refuses_checksum_mode();
+        self.0.config.checksum.with(overrides).validates(asked) && !is_refused
+    }
+
     /// Returns the region that was learnt for the bucket, or the configured one.
     pub fn region(&self, bucket: &str) -> Arc<str> {
         let regions = self.0.regions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -168,7 +176,12 @@ impl Service {
         let checksum = &self.0.config.checksum;
         let is_free = checksum.placement == Placement::Auto
             && checksum.request_mode() != RequestChecksumCalculation::Never;
-        Refused::of(error).filter(|_| is_free)
+        Refused::of(error).filter(|refused| match refused {
+            Refused::ChecksumMode => {
+                checksum.response_mode() == ResponseChecksumValidation::WhenSupported
+            }
+            _ => is_free,
+        })
     }
 }
 

@@ -150,6 +150,21 @@ fn a_resume_that_is_answered_with_the_whole_object_is_an_error() {
     assert!(error.hint().unwrap().contains("ignores `Range`"), "{error}");
 }
 
+// The response of a gateway, which is not known to be of the object.
+#[test]
+fn a_response_that_may_be_of_another_object_says_nothing_of_ranges() {
+    let stored = Stored::new(5000);
+    let mut answers = 0;
+    let run = Sim::new(download(DownloadOptions::default())).run(|head, _| {
+        answers += 1;
+        let untagged = || Answer::new(200).body(stored.bytes.clone());
+        if answers == 1 { stored.answer(head).cut(700) } else { untagged() }
+    });
+    let error = failure(run);
+    assert!(error.to_string().contains("no ETag"), "{error}");
+    assert!(error.hint().is_none_or(|hint| !hint.contains("Range")), "{error}");
+}
+
 #[test]
 fn a_weak_etag_is_compared_and_never_sent() {
     let stored = Stored { etag: Some("W/\"v1\""), ..Stored::new(5000) };

@@ -8,7 +8,8 @@ use apus_core::error::ExchangeErrorKind;
 use apus_core::machine::Call;
 use apus_core::quirks::Provider;
 use apus_core::s3::{
-    Addressing, BaseUrl, Config, DeleteObjects, EndpointConfig, GetObject, PutObject, Service,
+    Addressing, BaseUrl, Config, DeleteObjects, EndpointConfig, GetObject, ListMultipartUploads,
+    ListObjectVersions, PutObject, Service,
 };
 use apus_core::{Error, contract::Operation};
 
@@ -239,6 +240,23 @@ fn a_server_without_delete_objects_is_named_the_task_that_does_without() {
 
 // Ceph and MinIO without their domain's setting take the whole host for their own, and the key's
 // first part for the bucket.
+// LeoFS ("S3 API Implementation Status"), lakeFS ("S3 Supported API") and s3proxy 152: no list of
+// multipart uploads. Garage ("S3 Compatibility status": what is not in the table results in a 501) and
+// Cloudflare R2 ("S3 API compatibility"): no list of versions.
+#[test]
+fn a_server_without_an_operation_is_named_what_does_without() {
+    let service = || service("http://127.0.0.1:9000", |_| {});
+    for (status, code) in [(501, "NotImplemented"), (405, "MethodNotAllowed"), (501, "")] {
+        let answer = refusal(status, code, "A header you provided implies functionality");
+        let error = fails(ListMultipartUploads::new("bucket"), service(), &answer);
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("does not list multipart uploads"), "{error}");
+        assert!(hint.contains("`apus uploads expire`"), "{error}");
+        let error = fails(ListObjectVersions::new("bucket"), service(), &answer);
+        assert!(error.hint().unwrap().contains("ListObjectsV2"), "{error}");
+    }
+}
+
 #[test]
 fn a_missing_bucket_in_the_host_may_be_one_of_addressing() {
     let answer = refusal(404, "NoSuchBucket", "The specified bucket does not exist");

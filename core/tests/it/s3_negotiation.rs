@@ -6,17 +6,19 @@ use std::sync::{Arc, Mutex};
 use std::task::Waker;
 use std::time::Duration;
 
-use apus_core::checksum::{Algorithm, Placement, RequestChecksumCalculation};
+use apus_core::checksum::{
+    Algorithm, Placement, RequestChecksumCalculation, ResponseChecksumValidation, Validation,
+};
 use apus_core::contract::{Notice, Operation};
 use apus_core::credentials::Credentials;
 use apus_core::machine::{
-    Auth, Call, DeleteManyOptions, Event, Observer, PartLimits, Pump, S3DeleteMany, S3Upload, Turn,
-    UploadOptions, UploadSource,
+    Auth, Call, DeleteManyOptions, DownloadOptions, Event, Observer, PartLimits, Pump,
+    S3DeleteMany, S3Download, S3Upload, Turn, UploadOptions, UploadSource,
 };
 use apus_core::quirks::Provider;
 use apus_core::s3::{
-    ChecksumOptions, Conditions, CreateMultipartUpload, DeleteObjects, Lock, PutObject, Service,
-    UploadPart,
+    ChecksumOptions, Conditions, CreateMultipartUpload, DeleteObjects, GetObject, Lock, PutObject,
+    Service, UploadPart,
 };
 use apus_core::{Error, Kind, Now};
 use http::{HeaderMap, Method};
@@ -86,6 +88,62 @@ fn an_unknown_server_gets_the_digest_that_every_server_takes() {
         let service = service(|config| config.quirks = provider.quirks());
         let (_, heads) = call(delete(), &service, |_| deleted());
         assert_eq!(digests(&heads[0]), ["content-md5"], "{provider}");
+    }
+}
+
+// Backblaze B2 in 2025 (vatesfr/xen-orchestra 8358, diced/zipline 746): reads that ask for the
+// object's checksum are refused.
+#[test]
+fn a_refused_request_for_the_checksum_of_a_read_is_left_out_and_remembered() {
+    let backblaze = |head: &HeaderMap| match head.contains_key("x-amz-checksum-mode") {
+        true => refused(
+            400,
+            "InvalidArgument",
+            "Unsupported header 'x-amz-checksum-mode' received for this API call.",
+        ),
+        false => Answer::new(200).header("etag", "\"v1\"").body(object(100)),
+    };
+    let validating = || {
+        service(|config| {
+            config.checksum.enable_data_integrity_protection = true;
+            config.checksum.response = ResponseChecksumValidation::WhenSupported;
+        })
+    };
+    let service = validating();
+    let modes = |heads: &[HeaderMap]| -> Vec<bool> {
+        heads.iter().map(|head| head.contains_key("x-amz-checksum-mode")).collect()
+    };
+    let read = || GetObject::new("bucket", "key");
+    let (result, heads) = call(read(), &service, backblaze);
+    assert_eq!((result.unwrap().body, modes(&heads)), (object(100), vec![true, false]));
+    let (result, heads) = call(read(), &service, backblaze);
+    result.unwrap();
+    assert_eq!(modes(&heads), [false]);
+    // A read that is refused shows nothing about documents.
+    let (_, heads) = call(DeleteObjects::new("bucket", ["a"]), &service, |_| deleted());
+    assert_eq!(digests(&heads[0]), ["content-md5"]);
+
+    // A download does so too.
+    let service = validating();
+    let download = || {
+        let options = DownloadOptions::default();
+        S3Download::new(read(), Arc::clone(&service), options, 1)
+    };
+    for expected in [2, 1] {
+        let run = Sim::new(download()).run(|head, _| backblaze(&head.headers));
+        assert_eq!((run.requests.len(), run.sink), (expected, object(100).to_vec()));
+        let validation = run.result.unwrap().validation;
+        assert!(matches!(validation, Validation::NotValidated(_)), "{validation:?}");
+    }
+
+    // What the call asks for is not left out, and the refusal says what helps.
+    let asked = || GetObject { checksum_mode: true, ..read() };
+    for service in [validating(), protective()] {
+        let (result, heads) = call(asked(), &service, backblaze);
+        let error = result.unwrap_err();
+        assert!(heads.len() <= 4 && modes(&heads).iter().all(|asks| *asks), "{}", heads.len());
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("`s3_store_response_checksum_validation`"), "{error}");
     }
 }
 

@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::ranges::{Dialect, Object, Ranges};
 use crate::contract::Service as _;
 use crate::error::{Error, ExchangeError, ExchangeErrorKind, Kind};
-use crate::http::{ByteRange, Coding, Reply, Timeouts};
+use crate::http::{ByteRange, Coding, Reply, Timeouts, is_whole_object};
 use crate::machine::call;
 use crate::now::{Now, Wait};
 use crate::retry::{Idempotency, RetryDecision};
@@ -168,7 +168,7 @@ impl<D: Dialect> Ranges<D> {
         let Some(piece) = self.pieces.get_mut(at) else { return Err(error) };
         let status = reply.status();
         let unsatisfiable = status == StatusCode::RANGE_NOT_SATISFIABLE;
-        let ignores_range = reply.rejected.is_some() && status == StatusCode::OK;
+        let ignores_range = reply.rejected.as_ref().is_some_and(is_whole_object);
         if self.object.is_some() || self.early.is_some() {
             // The connection was closed at the end of a body of unknown length.
             let total = reply.content_range().and_then(|range| range.total);
@@ -201,7 +201,7 @@ impl<D: Dialect> Ranges<D> {
                 return Ok(());
             }
         }
-        if ignores_range && error.kind() == Kind::InvalidResponse {
+        if ignores_range {
             return Err(error.with_hint(IGNORES_RANGE));
         }
         Err(error)
@@ -209,11 +209,11 @@ impl<D: Dialect> Ranges<D> {
 
     fn again(&mut self, now: Now, at: usize, error: &Error) -> Option<Wait> {
         let piece = self.pieces.get_mut(at)?;
-        // The whole object in response to a range request: the server will do so again.
-        let ignores_range =
+        // For example the whole object in response to a range request: the server will do so again.
+        let is_other_object =
             error.kind() == Kind::InvalidResponse && error.status() == Some(StatusCode::OK);
         let enough = self.options.total_attempts.is_some_and(|total| piece.asked() >= total);
-        if error.kind() == Kind::Integrity || ignores_range || enough {
+        if error.kind() == Kind::Integrity || is_other_object || enough {
             return None;
         }
         let service = self.dialect.service();
@@ -221,6 +221,12 @@ impl<D: Dialect> Ranges<D> {
             call::decision(error).unwrap_or_else(|| service.judge(error, Idempotency::Read));
         if decision == RetryDecision::Elsewhere {
             let twice = std::mem::replace(&mut self.redirected, true);
+            if twice || !service.learn(self.dialect.resource()?, error) {
+                return None;
+            }
+        }
+        if decision == RetryDecision::Otherwise {
+            let twice = std::mem::replace(&mut self.redrafted, true);
             if twice || !service.learn(self.dialect.resource()?, error) {
                 return None;
             }

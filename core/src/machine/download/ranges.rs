@@ -162,6 +162,8 @@ pub(super) struct Ranges<D: Dialect> {
     /// Requests in flight whose bytes came by another request.
     overtaken: Vec<Ticket>,
     pub(super) redirected: bool,
+    /// Whether requests were once drafted without what the server had refused in one.
+    pub(super) redrafted: bool,
     /// The first error. After it, no request is sent.
     pub(super) error: Option<Error>,
 }
@@ -211,6 +213,7 @@ impl<D: Dialect> Ranges<D> {
             certain: true,
             sequence: 0,
             redirected: false,
+            redrafted: false,
             error: None,
         }
     }

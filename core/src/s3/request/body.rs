@@ -186,7 +186,7 @@ impl Request<'_> {
         options: &ChecksumOptions,
         asked: bool,
     ) -> &mut Self {
-        if self.plan.policy.with(&options.overrides).validates(asked) {
+        if self.service.asks_for_checksum(&options.overrides, asked) {
             self.set(HeaderName::from_static("x-amz-checksum-mode"), "ENABLED");
         }
         self

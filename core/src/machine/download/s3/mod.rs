@@ -129,8 +129,7 @@ impl S3Download {
     /// [`checksum_mode`](GetObject::checksum_mode) of `get` determine whether the bytes are
     /// validated. A part number in `get` is an error, because several servers ignore it.
     pub fn new(get: GetObject, service: Arc<Service>, options: DownloadOptions, seed: u64) -> Self {
-        let policy = service.config().checksum.with(&get.checksum.overrides);
-        let validates = policy.validates(get.checksum_mode);
+        let validates = service.asks_for_checksum(&get.checksum.overrides, get.checksum_mode);
         let wanted = get.range.clone();
         let dialect = S3 { get, service, validates };
         Self { phase: Phase::Begin, ranges: Ranges::new(dialect, wanted, options, seed) }
