@@ -152,9 +152,11 @@ assert!(paths.path("backup/../../etc/passwd").is_err());
 //! | provider | endpoint | bucket in | region | refused |
 //! | --- | --- | --- | --- | --- |
 //! | `oci` | `https://{namespace}.compat.objectstorage.{region}.oraclecloud.com` | path | the endpoint's | virtual hosts; CRC32 with DeleteObjects |
-//! | `r2` | `https://{account}.r2.cloudflarestorage.com` | path | `auto` | `x-amz-sdk-checksum-algorithm`, `STREAMING-…`, parts of different sizes |
-//! | `gcs` | `https://storage.googleapis.com` | host | | `x-amz-checksum-…`, UploadPartCopy |
-//! | `b2` | `https://s3.{region}.backblazeb2.com` | path | the endpoint's | http, `x-amz-sdk-checksum-algorithm`, ACLs of objects |
+//! | `r2` | `https://{account}.r2.cloudflarestorage.com` | path | `auto` | `x-amz-sdk-checksum-algorithm`, `STREAMING-…`, ListObjectVersions, parts of different sizes |
+//! | `gcs` | `https://storage.googleapis.com` | host | | `x-amz-checksum-…`, UploadPartCopy, conditions in multipart uploads |
+//! | `b2` | `https://s3.{region}.backblazeb2.com` | path | the endpoint's | http, `x-amz-sdk-checksum-algorithm`, `x-amz-tagging`, ACLs of objects |
+//! | `garage` | the operator's | path | | versions, tags and ACLs of objects, bucket policies |
+//! | `minio` | the operator's | path | | ListMultipartUploads without the whole key lists nothing; rules that abort uploads; ACLs |
 //! | `wasabi` | `https://s3.{region}.wasabisys.com` | host | the endpoint's | |
 //! | `hetzner` | `https://{region}.your-objectstorage.com` | host | the endpoint's | encryption other than SSE-C, GetObjectAttributes, PutBucketTagging |
 //! | `scaleway` | `https://s3.{region}.scw.cloud` | host | the endpoint's | more than 1,000 parts |

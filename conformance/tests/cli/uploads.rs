@@ -52,6 +52,22 @@ fn old_uploads_are_aborted_and_young_ones_are_left() {
     program.run(&["uploads", "abort", "--older-than", "soon"]).ends(2);
 }
 
+// LeoFS and lakeFS document that they have no ListMultipartUploads; s3proxy responded so (issue 152).
+#[test]
+fn a_server_that_lists_no_uploads_is_named_with_what_helps() {
+    let server = Scripted::start(|_: &Request| {
+        let body = "<Error><Code>NotImplemented</Code><Message>A header you provided implies \
+                    functionality that is not implemented</Message></Error>";
+        Reply::new(501).body(body)
+    })
+    .unwrap();
+    let program = Program::new().with_endpoint("fast", &server.endpoint(), "images");
+    for command in [&["uploads", "ls"][..], &["uploads", "abort", "--yes"]] {
+        let ran = program.run(command).ends(1);
+        ran.says("does not list multipart uploads").says("`apus uploads expire`");
+    }
+}
+
 #[test]
 fn an_upload_that_stays_is_an_error() {
     let mut model = S3Model::new().with_bucket("images");

@@ -85,6 +85,8 @@ impl Provider {
             Self::R2 => R2,
             Self::Gcs => GCS,
             Self::B2 => B2,
+            Self::Garage => GARAGE,
+            Self::Minio => MINIO,
             Self::Wasabi => WASABI,
             Self::Hetzner => HETZNER,
             Self::Scaleway => SCALEWAY,
@@ -113,6 +115,7 @@ const R2: Profile = Profile {
     refused: &[
         "x-amz-sdk-checksum-algorithm",
         "STREAMING-… payloads",
+        "ListObjectVersions",
         "FULL_OBJECT checksums other than CRC64NVME",
         "parts of different sizes",
     ],
@@ -126,8 +129,9 @@ const R2: Profile = Profile {
 const GCS: Profile = Profile {
     endpoint: Some("https://storage.googleapis.com"),
     region: SigningRegion::Unknown,
-    refused: &["x-amz-checksum-…", "UploadPartCopy"],
+    refused: &["x-amz-checksum-…", "UploadPartCopy", "conditions in multipart uploads"],
     sources: &[
+        "https://docs.cloud.google.com/storage/docs/multipart-uploads",
         "https://docs.cloud.google.com/storage/docs/xml-api/reference-headers",
         "issue: aws/aws-sdk-java-v2 5987",
     ],
@@ -140,11 +144,40 @@ const B2: Profile = Profile {
         "http",
         "signatures of version 2",
         "x-amz-sdk-checksum-algorithm",
+        "x-amz-checksum-mode, formerly",
+        "x-amz-tagging",
         "ACLs of objects",
     ],
     sources: &[
+        "https://www.backblaze.com/apidocs/s3-copy-object",
+        "issue: vatesfr/xen-orchestra 8358",
         "https://www.backblaze.com/docs/cloud-storage-call-the-s3-compatible-api",
         "https://www.backblaze.com/docs/cloud-storage-s3-compatible-api",
+    ],
+};
+
+const GARAGE: Profile = Profile {
+    endpoint: None,
+    region: SigningRegion::Unknown,
+    refused: &[
+        "ListObjectVersions and PutBucketVersioning",
+        "tags of objects",
+        "ACLs of objects",
+        "bucket policies",
+    ],
+    sources: &["https://garagehq.deuxfleurs.fr/documentation/reference-manual/s3-compatibility"],
+};
+
+const MINIO: Profile = Profile {
+    endpoint: None,
+    region: SigningRegion::Unknown,
+    refused: &[
+        "ListMultipartUploads of more than one key, which lists nothing",
+        "AbortIncompleteMultipartUpload in lifecycle rules",
+        "ACLs",
+    ],
+    sources: &[
+        "https://docs.min.io/community/minio-object-store/reference/s3-api-compatibility.html",
     ],
 };
 

@@ -75,13 +75,15 @@ fn requests_go_where_the_provider_says_and_have_what_it_takes() {
             "eu-1",
             &["x-amz-checksum-sha256"],
         ),
+        (Provider::Garage, "https://grid.example.com:8082/bucket/key", "eu-1", &crc32),
+        (Provider::Minio, "https://grid.example.com:8082/bucket/key", "eu-1", &crc32),
         (Provider::Dell, "https://grid.example.com:8082/bucket/key", "eu-1", &crc32),
     ] {
         let (sent_to, signed_for, found) = put(provider);
         assert_eq!((sent_to.as_str(), signed_for.as_str()), (url, region), "{provider}");
         assert_eq!(found, digests, "{provider}");
     }
-    assert_eq!(profiles().count(), 10);
+    assert_eq!(profiles().count(), 12);
 }
 
 #[test]
