@@ -130,8 +130,7 @@ pub(super) struct Moment(pub(super) Timestamp);
 impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let seconds = |seconds: f64| {
-            let is_time = seconds.is_finite() && seconds >= 0.0;
-            is_time.then(|| Timestamp::from_unix(seconds as i64))
+            (0.0..YEAR_10000).contains(&seconds).then(|| Timestamp::from_unix(seconds as i64))
         };
         let found = match serde_json::Value::deserialize(deserializer)? {
             serde_json::Value::String(text) => Timestamp::parse_iso8601(&text)
@@ -144,6 +143,8 @@ impl<'de> Deserialize<'de> for Moment {
     }
 }
 
+/// The first second of the year 10000, which no timestamp has.
+const YEAR_10000: f64 = 253_402_300_800.0;
 /// Integers below are exact in an `f64`.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 /// The most bytes of a page: 10,000 names of 1,024 bytes, each of which takes up to six in JSON.

@@ -110,11 +110,21 @@ fn an_entry_whose_optional_fields_are_odd_is_listed_with_the_others() {
         (r#""last_modified": "1767322800.25""#, None, Some(1_767_322_800)),
         (r#""last_modified": "Fri, 02 Jan 2026 03:00:00 GMT""#, None, Some(1_767_322_800)),
         (r#""last_modified": "2026-01-02T03:00:00.000000""#, None, Some(1_767_322_800)),
+        (r#""last_modified": "2026-01-02T03:00:00Z""#, None, Some(1_767_322_800)),
+        (r#""last_modified": "2026-01-02T04:30:00.5+01:30""#, None, Some(1_767_322_800)),
+        (r#""last_modified": "2026-01-02 03:00:00""#, None, Some(1_767_322_800)),
+        (r#""last_modified": "2026-01-02T03:00:00 CET""#, None, None),
+        (r#""last_modified": null, "hash": null, "content_type": null"#, None, None),
+        (r#""last_modified": -1, "subdir": null, "new": [{"of": {}}]"#, None, None),
+        (r#""last_modified": 1e300, "subdir": false"#, None, None),
         (r#""last_modified": [], "hash": 7, "content_type": {}"#, None, None),
         (r#""bytes": 1.0"#, Some(1), None),
         (r#""bytes": "12""#, Some(12), None),
         (r#""bytes": -1, "slo_etag": null, "symlink_path": false"#, None, None),
         (r#""bytes": 1.5"#, None, None),
+        (r#""bytes": 1e3, "bytes": "7 ""#, Some(7), None),
+        (r#""bytes": 1e30"#, None, None),
+        (r#""bytes": null"#, None, None),
         (r#""bytes": true"#, None, None),
         (r#""bytes": 18446744073709551615"#, Some(u64::MAX), None),
     ] {
@@ -131,6 +141,52 @@ fn an_entry_whose_optional_fields_are_odd_is_listed_with_the_others() {
 }
 
 #[test]
+fn an_entry_that_is_rolled_up_is_one_whatever_it_has_besides() {
+    // `shell.py` of swiftclient 4.11: an entry that has a `subdir` is one.
+    let body = r#"[{"subdir": "a/"}, {"subdir": "b/", "name": "b/", "bytes": 0},
+                   {"name": null, "subdir": "c/"}, {"name": "d", "subdir": null}]"#;
+    let page = whole(GetContainer::new("c"), body).unwrap();
+    assert_eq!(page.subdirs().collect::<Vec<_>>(), ["a/", "b/", "c/"]);
+    assert_eq!(page.objects().map(|object| &object.name).collect::<Vec<_>>(), ["d"]);
+}
+
+#[test]
+fn what_an_account_says_of_a_container_may_be_odd() {
+    for (field, count) in [
+        (r#""count": "3""#, Some(3)),
+        (r#""count": 3.0"#, Some(3)),
+        (r#""count": null"#, None),
+        (r#""count": -1, "bytes": "none""#, None),
+        (r#""last_modified": {}"#, None),
+    ] {
+        let body = format!(r#"[{{"name": "a", {field}}}, {{"name": "b"}}]"#);
+        let page = whole(GetAccount::new(), &body).expect(field);
+        let counts: Vec<_> = page.containers.iter().map(|container| container.count).collect();
+        assert_eq!(counts, [count, None], "{field}");
+    }
+}
+
+// Headers without which a listing is none the less one: Ceph's gateway leaves some out.
+#[test]
+fn the_head_of_a_listing_may_lack_its_counts_or_have_odd_ones() {
+    for (headers, expected) in [
+        (&[][..], None),
+        (&[("x-container-object-count", ""), ("x-timestamp", "soon")][..], None),
+        (&[("x-container-object-count", "-1"), ("x-container-bytes-used", "1.5")][..], None),
+        (&[("x-container-object-count", "7"), ("x-timestamp", "1767322800.12345")][..], Some(7)),
+    ] {
+        for (status, body) in [(200, r#"[{"name": "a"}]"#), (200, "[]"), (200, " \n"), (204, "")] {
+            let ran = run(GetContainer::new("c"), 3600, &[(0, status, headers, body)]);
+            let page = ran.result.unwrap();
+            assert_eq!(page.entries.len(), usize::from(body.contains("name")));
+            assert_eq!(page.head.object_count, expected, "{headers:?}");
+            let timestamp = headers.iter().find(|(name, _)| *name == "x-timestamp");
+            assert_eq!(page.head.timestamp.as_deref(), timestamp.map(|(_, value)| *value));
+        }
+    }
+}
+
+#[test]
 fn half_a_character_in_a_name_is_replaced_and_the_rest_is_listed() {
     let body =
         r#"[{"name": "x\ud800y"}, {"name": "\udfff\\ud800"}, {"name": "\ud83d\ude00\u00e9"}]"#;
@@ -141,7 +197,8 @@ fn half_a_character_in_a_name_is_replaced_and_the_rest_is_listed() {
 
 #[test]
 fn a_listing_that_came_whole_and_can_not_be_read_is_requested_once() {
-    for body in ["{}", "[1]", "[{}]", "[{\"name\": \"a\"", "no JSON"] {
+    // Also a listing in plain text, and a control character that no JSON may have.
+    for body in ["{}", "[1]", "[{}]", "[{\"name\": \"a\"", "a\nb\n", "[{\"name\": \"a\u{1}\"}]"] {
         let ran = run(GetContainer::new("c"), 3600, &[(0, 200, &[], body)]);
         assert_eq!(ran.result.unwrap_err().kind(), Kind::InvalidResponse, "{body}");
     }
@@ -320,7 +377,7 @@ fn keystone_is_followed_to_another_path_and_to_https_with_the_same_request() {
         ("http://k:5000", "https://k:5000/", "https://k:5000/"),
         ("http://k/identity", "https://k/identity/v3/", "https://k/identity/v3"),
     ] {
-        for status in [301, 302, 303, 307, 308] {
+        for status in [301, 302, 303, 305, 307, 308] {
             let mut login = password(from);
             let first = asked(&mut login);
             let answer = reply(status, &[("location", location)], "");

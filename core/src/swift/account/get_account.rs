@@ -96,7 +96,8 @@ pub struct ListedContainer {
 #[derive(Deserialize)]
 struct Written {
     name: Option<String>,
-    subdir: Option<String>,
+    #[serde(default)]
+    subdir: Lenient<String>,
     #[serde(default)]
     count: Lenient<Number>,
     #[serde(default)]
@@ -123,16 +124,17 @@ impl Operation for GetAccount {
         let mut page =
             GetAccountOutput { head: AccountHead::read(reply), ..GetAccountOutput::default() };
         for (at, entry) in written.into_iter().enumerate() {
-            page.last = entry.name.clone().or_else(|| entry.subdir.clone());
-            match (entry.name, entry.subdir) {
-                (Some(name), _) => page.containers.push(ListedContainer {
+            let subdir = entry.subdir.0;
+            page.last = subdir.clone().or_else(|| entry.name.clone());
+            match (entry.name, subdir) {
+                (_, Some(subdir)) => page.subdirs.push(subdir),
+                (Some(name), None) => page.containers.push(ListedContainer {
                     name,
                     count: entry.count.0.map(|Number(count)| count),
                     bytes: entry.bytes.0.map(|Number(bytes)| bytes),
                     last_modified: entry.last_modified.0.map(|Moment(at)| at),
                     storage_policy: entry.storage_policy.0,
                 }),
-                (None, Some(subdir)) => page.subdirs.push(subdir),
                 (None, None) => return Err(listing::unnamed(reply, at)),
             }
         }

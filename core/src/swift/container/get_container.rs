@@ -162,7 +162,8 @@ impl ListedObject {
 #[derive(Deserialize)]
 struct Written {
     name: Option<String>,
-    subdir: Option<String>,
+    #[serde(default)]
+    subdir: Lenient<String>,
     #[serde(default)]
     hash: Lenient<String>,
     #[serde(default)]
@@ -179,7 +180,11 @@ struct Written {
 
 impl Written {
     fn entry(self) -> Option<Entry> {
-        let Some(name) = self.name else { return self.subdir.map(Entry::Subdir) };
+        // swiftclient takes an entry that has both for a common prefix.
+        if let Some(subdir) = self.subdir.0 {
+            return Some(Entry::Subdir(subdir));
+        }
+        let name = self.name?;
         Some(Entry::Object(ListedObject {
             name,
             hash: self.hash.0.map(ETag::from),
