@@ -162,6 +162,24 @@ fn what_is_on_the_list_and_no_host_is_named() {
 }
 
 #[test]
+fn the_guide_for_operators_is_right_about_the_bypass_list() {
+    // `host` and `.domain` mean the same, with the hosts below them.
+    for entry in ["example.com", ".example.com", "example.com:8080", ".example.com:8080"] {
+        assert!(bypasses(&[entry], "http://example.com:8080"), "{entry}");
+        assert!(bypasses(&[entry], "http://a.example.com:8080"), "{entry}");
+        assert_eq!(bypasses(&[entry], "http://example.com:81"), !entry.contains(':'), "{entry}");
+    }
+    assert!(bypasses(&["*.example.com"], "http://a.example.com"));
+    assert!(!bypasses(&["*.example.com"], "http://example.com"));
+    assert!(bypasses(&["[fd00::1]:80"], "http://[fd00::1]"));
+    assert!(!bypasses(&["[fd00::1]:81"], "http://[fd00::1]"));
+    assert!(bypasses(&["*"], "http://example.com"));
+    proxy().bypass(["10.0.0.0/8:80"]).unwrap_err();
+    proxy().credentials("a:b", "c".into()).unwrap_err();
+    proxy().credentials("p@ss:w/rd%".split(':').next().unwrap(), "p@ss:w/rd%".into()).unwrap();
+}
+
+#[test]
 fn an_answer_to_connect_is_read_in_pieces() {
     let answer = b"HTTP/1.1 100 Continue\r\nVia: x\r\n\r\nHTTP/1.0 200 Yes\r\nVia: x\r\n\r\n";
     for end in 0..answer.len() {

@@ -101,8 +101,8 @@ options! {
         s3_store_proxy_password: Option<Secret> = None;
         /// A file of CA certificates to verify a proxy with TLS, instead of the default ones.
         s3_store_proxy_cacert: Option<String> = None;
-        /// Hosts that are reached without the proxy: `host`, `.domain`, addresses and networks, each
-        /// with or without a port.
+        /// Hosts that are reached without the proxy: `host`, `.domain` and addresses, each with or
+        /// without a port, and networks.
         s3_store_proxy_bypass: Vec<String> = Vec::new();
     }
 }
