@@ -166,7 +166,7 @@ fn what_an_account_says_of_a_container_may_be_odd() {
     }
 }
 
-// Headers without which a listing is none the less one: Ceph's gateway leaves some out.
+// A listing is read without these headers: Ceph's gateway leaves some out.
 #[test]
 fn the_head_of_a_listing_may_lack_its_counts_or_have_odd_ones() {
     for (headers, expected) in [
