@@ -104,7 +104,10 @@ fn days_work(site: &Site, backend: &str) {
     }
     fs::write(site.file("last"), "1").unwrap();
     day.run(&["put", path(&site.file("last")), "--id", "last"]);
-    assert!(day.ends(1, &["rb", &day.bucket]).contains("rm --recursive --all"));
+    // The embedded server of S3 removes a bucket that has objects.
+    if backend == "cold" || site.is_live() {
+        assert!(day.ends(1, &["rb", &day.bucket]).contains("rm --recursive --all"));
+    }
     day.ends(2, &["rm", "-R", ""]);
     day.run(&["rm", "-R", "--all"]);
     assert!(day.json(&["ls", "--segments"]).is_empty());

@@ -30,7 +30,8 @@ impl SpareFields {
     ///
     /// # Errors
     ///
-    /// A head that is too long, has more than [`MOST_FIELDS`], or whose fields can't be parsed.
+    /// A head that is too long, or has more than [`MOST_FIELDS`], where each line of a field counts;
+    /// fields that can't be parsed.
     pub fn take(
         &mut self,
         before: &HeadMeter,
