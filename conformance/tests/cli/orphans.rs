@@ -116,6 +116,31 @@ fn nothing_is_removed_where_a_manifest_can_not_be_read() {
     }
 }
 
+/// Another client removes a container after the account was listed.
+#[test]
+fn a_container_that_was_removed_meanwhile_is_passed_over() {
+    let (cloud, program) = cloud(Program::new());
+    put(&cloud, "images", &orphans());
+    let listings = || cloud.model().count(OpenStackOperation::GetContainer);
+    let before = listings();
+    program.run(&["orphans", "--older-than", "0"]).ends(0).says("4 segments of 3 uploads");
+    // The last container of the account is empty, and so the last one that is listed.
+    let one_run = listings() - before;
+    let last = listings() + one_run;
+    let refusal = Fault::Refuse(404, "Not Found");
+    let plan = Plan::new().on(OpenStackOperation::GetContainer, last, refusal.clone());
+    cloud.model().set_plan(plan);
+    let ran = program.run(&["orphans", "--older-than", "0"]).ends(3);
+    ran.says("container others_segments");
+    let last = listings() + one_run;
+    let plan = Plan::new()
+        .on(OpenStackOperation::GetContainer, last, refusal.clone())
+        .always(OpenStackOperation::HeadContainer, refusal);
+    cloud.model().set_plan(plan);
+    program.run(&["orphans", "--older-than", "0"]).ends(0).says("4 segments of 3 uploads");
+    assert_eq!(listings(), last);
+}
+
 #[test]
 fn a_manifest_in_another_container_keeps_its_segments() {
     let (cloud, program) = cloud(Program::new());

@@ -215,7 +215,7 @@ fn objects(
     container: &str,
     take: &mut dyn FnMut(swift::ListedObject) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    pages(
+    let listed = pages(
         swift::GetContainer::new(container),
         |page| Ok(account.call(page)?),
         |page| {
@@ -233,7 +233,22 @@ fn objects(
                 swift::Entry::Subdir(_) => Ok(()),
             })
         },
-    )
+    );
+    // Only an empty container can be removed, so that none of its objects is missed.
+    match listed {
+        Err(failure) if failure.exit == Exit::NotFound && is_gone(account, container)? => Ok(()),
+        listed => listed.map_err(|failure| failure.of_name(&format!("container {container}"))),
+    }
+}
+
+/// Whether no replica has this container any more.
+fn is_gone(account: &Account, container: &str) -> Result<bool, Failure> {
+    let head = swift::HeadContainer { newest: true, ..swift::HeadContainer::new(container) };
+    match account.call(head) {
+        Ok(_) => Ok(false),
+        Err(error) if error.is_not_found() => Ok(true),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Reads the objects that old segments should belong to by their names, and marks the segments that
