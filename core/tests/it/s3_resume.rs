@@ -198,6 +198,32 @@ fn an_upload_that_another_process_ended_may_have_become_an_object() {
     }
 }
 
+/// A part is refused for another reason before the response to the next one tells that the upload is
+/// gone; what is there is kept for another process.
+#[test]
+fn an_upload_that_is_gone_is_looked_for_whatever_failed_first() {
+    for (there, unknown) in
+        [(shown(&ours()), true), (shown(OTHER), true), (Answer::new(404), false)]
+    {
+        let source = UploadSource::Seekable(LENGTH as u64);
+        let options = UploadOptions { concurrency: 2, ..options(OnFailure::Keep) };
+        let service = service(|config| config.quirks = Provider::Aws.quirks());
+        let machine = S3Upload::resume(checkpoint(), source, options, service, 2).unwrap();
+        let run = Sim::new(machine).source(object(LENGTH)).run(|head, _| {
+            let query = head.uri.query().unwrap_or_default();
+            match head.method.as_str() {
+                "GET" => listed(1),
+                "HEAD" => there.clone(),
+                "PUT" if query.contains("partNumber=2") => Answer::error(403, "No"),
+                _ => gone(),
+            }
+        });
+        let error = run.result.unwrap_err();
+        assert_eq!(error.code(), Some("No"), "{error}: {:?}", run.requests);
+        assert_eq!(error.outcome_unknown(), unknown, "{there:?}: {error}: {:?}", run.requests);
+    }
+}
+
 /// An upload that this process began, and another one has resumed.
 #[test]
 fn an_upload_that_another_process_resumed_and_completed_is_found() {

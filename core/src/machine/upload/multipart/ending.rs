@@ -156,16 +156,16 @@ impl Multipart {
     /// Ends the upload with the first error. An unknown outcome of a later error is added to the
     /// first.
     pub(super) fn fail(&mut self, now: Now, error: Error) {
+        // Also where another request failed before it: the error that is told is another one then.
+        if self.upload_id.is_some() && error.code() == Some("NoSuchUpload") {
+            (self.is_gone, self.vanished) = (true, true);
+        }
         Error::keep_first(&mut self.failure, error);
         self.flight.stop(now);
     }
 
     /// Returns the next phase when nothing is in flight any more.
     pub(super) fn cleanup(&mut self) -> Phase {
-        let no_upload = |error: &Error| error.code() == Some("NoSuchUpload");
-        if self.upload_id.is_some() && self.failure.as_ref().is_some_and(no_upload) {
-            (self.is_gone, self.vanished) = (true, true);
-        }
         match self.job.on_failure {
             OnFailure::Keep if self.vanished => self.check(),
             OnFailure::Keep => Phase::Over,
