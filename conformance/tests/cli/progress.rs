@@ -9,8 +9,12 @@ use crate::program::Program;
 
 /// Runs in a terminal of 80 columns, and returns what it was sent.
 fn recorded(program: &Program, arguments: &str) -> String {
+    recorded_in(80, program, arguments)
+}
+
+fn recorded_in(columns: usize, program: &Program, arguments: &str) -> String {
     let line = format!(
-        "stty cols 80 rows 24; exec {} --config {} {arguments}",
+        "stty cols {columns} rows 24; exec {} --config {} {arguments}",
         APUS.display(),
         program.path("glance-api.conf").display()
     );
@@ -62,6 +66,27 @@ fn progress_has_name_total_rate_and_eta_and_fits_into_80_columns() {
             assert!(line.contains("debian-13-") && line.contains("of 3.00 MiB"), "{line:?}");
         }
         assert!(bars.iter().any(|line| line.contains("/s") && line.contains("ETA")), "{lines:?}");
+    }
+}
+
+/// Each ideograph has two columns; a line that is too long would stay on the terminal.
+#[test]
+fn progress_fits_into_a_narrow_terminal_and_with_a_wide_name() {
+    let server = EmbeddedS3::start(Options::new().bucket("images")).unwrap();
+    let program = Program::new().with_s3("fast", &server, "images");
+    program.write("image", &vec![7; 2 << 20]);
+    for columns in [40, 80] {
+        let arguments = "--limit-rate 1M put image --replace --id 二〇二六年十二月の写真";
+        let said = recorded_in(columns, &program, arguments);
+        let width = |line: &str| -> usize {
+            line.chars().map(|letter| if letter < '\u{3000}' { 1 } else { 2 }).sum()
+        };
+        let lines = lines(&said);
+        let bars: Vec<&String> = lines.iter().filter(|line| line.contains("% ")).collect();
+        assert!(bars.len() > 2, "{lines:?}");
+        for line in lines.iter().filter(|line| !line.contains("stored")) {
+            assert!(line.contains("s3://") || width(line) < columns, "{columns}: {line:?}");
+        }
     }
 }
 

@@ -119,16 +119,17 @@ fn clear(shown: &mut Option<(Arc<Mutex<Facts>>, usize)>) {
     if let Some((_, columns)) = shown
         && *columns > 0
     {
-        put(&format!("\r{:1$}\r", "", *columns));
+        put(&format!("\r{:1$}\r", "", (*columns).min(room())));
         *columns = 0;
     }
 }
 
 fn draw(shown: &mut Option<(Arc<Mutex<Facts>>, usize)>) {
     if let Some((facts, columns)) = shown {
-        let text = lock(facts).text(Instant::now());
-        put(&format!("\r{text:0$}\r", *columns));
-        *columns = text.chars().count();
+        let text = beginning(&lock(facts).text(Instant::now()), room());
+        let (now, before) = (width(&text), *columns);
+        put(&format!("\r{text}{:1$}\r", "", before.saturating_sub(now)));
+        *columns = now;
     }
 }
 
@@ -143,8 +144,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Facts {
-    /// Returns the line, in 79 columns at most: the name has at most 20, the percentage 4, the bytes 26,
-    /// the rate 13, and the rest is cut.
+    /// Returns the line: the name has at most 20 columns, the percentage 4, the bytes 26, the rate 13.
     fn text(&mut self, now: Instant) -> String {
         let rate = self.rate(now);
         let mut text = self.name.clone();
@@ -171,7 +171,7 @@ impl Facts {
             }
             (said, _) => write!(text, "  {said}"),
         };
-        text.chars().take(COLUMNS).collect()
+        text
     }
 
     /// Returns the bytes per second of the last seconds.
@@ -206,18 +206,50 @@ pub(crate) fn human(bytes: u64) -> String {
     }
 }
 
-/// Returns a name in at most `columns` characters, with the middle left out.
+/// Returns a name in at most `columns` columns, with the middle left out.
 fn shortened(name: &str, columns: usize) -> String {
     let name = Printable(name).to_string();
-    let count = name.chars().count();
-    if count <= columns {
+    if width(&name) <= columns {
         return name;
     }
     let head = columns / 2;
-    let tail = columns.saturating_sub(head + 1);
-    let first: String = name.chars().take(head).collect();
-    let last: String = name.chars().skip(count - tail).collect();
-    format!("{first}…{last}")
+    let backwards: String = name.chars().rev().collect();
+    let last = beginning(&backwards, columns.saturating_sub(head + 1));
+    let last: String = last.chars().rev().collect();
+    format!("{}…{last}", beginning(&name, head))
+}
+
+/// Returns as much of the text as fits into so many columns.
+fn beginning(text: &str, columns: usize) -> String {
+    let mut left = columns;
+    let fits = |letter: &char| match left.checked_sub(columns_of(*letter)) {
+        Some(rest) => {
+            left = rest;
+            true
+        }
+        None => false,
+    };
+    text.chars().take_while(fits).collect()
+}
+
+fn width(text: &str) -> usize {
+    text.chars().map(columns_of).sum()
+}
+
+/// Returns the most columns that a terminal uses for a character: terminals do not agree on all of
+/// those after the European scripts.
+fn columns_of(letter: char) -> usize {
+    match letter {
+        '\0'..='\u{52f}' | '…' => 1,
+        _ => 2,
+    }
+}
+
+/// Returns the columns that there are for the line: one less than the terminal has, as some wrap after
+/// the last.
+fn room() -> usize {
+    let terminal = terminal_size::terminal_size_of(io::stderr());
+    terminal.map_or(COLUMNS, |(columns, _)| usize::from(columns.0).saturating_sub(1).min(COLUMNS))
 }
 
 /// `3d02h`, `1h02m`, `2m05s` or `7s`.
@@ -232,7 +264,7 @@ fn eta(seconds: u64) -> String {
 
 /// The columns of a name.
 const NAME: usize = 20;
-/// The columns of the line: one less than the usual terminal has, as some wrap after the last.
+/// The most columns of the line: one less than the usual terminal has.
 const COLUMNS: usize = 79;
 /// How often the line is written.
 const TICK: Duration = Duration::from_millis(200);
@@ -248,6 +280,19 @@ mod tests {
         assert_eq!(shortened("debian.img", 20), "debian.img");
         let short = shortened("backups/2026-12-01/vm-0042.qcow2", 20);
         assert_eq!((short.as_str(), short.chars().count()), ("backups/20…042.qcow2", 20));
+    }
+
+    // Each ideograph has two columns.
+    #[test]
+    fn wide_names_and_narrow_terminals_have_room() {
+        let short = shortened("写真/二〇二六年十二月/東京駅.jpg", 20);
+        assert_eq!((short.as_str(), width(&short)), ("写真/二〇…京駅.jpg", 18));
+        assert_eq!(shortened("写真.jpg", 20), "写真.jpg");
+        let text = "a  25% 50.00 MiB of 200.00 MiB";
+        for (columns, cut) in [(30, text), (10, "a  25% 50."), (0, "")] {
+            assert_eq!(beginning(text, columns), cut);
+        }
+        assert_eq!(beginning("写真", 3), "写");
     }
 
     #[test]
