@@ -284,10 +284,8 @@ impl Exchange {
                 _ => {}
             }
         }
-        {
-            let Sealed { draft, sent, computed, origin, .. } = *self.0;
-            Receiving::new(draft, head, sent, computed, origin)
-        }
+        let Sealed { draft, sent, computed, origin, .. } = *self.0;
+        Receiving::new(draft, head, sent, computed, origin)
     }
 
     /// Ends the exchange without a response.

@@ -236,19 +236,15 @@ fn objects(
     );
     // Only an empty container can be removed, so that none of its objects is missed.
     match listed {
-        Err(failure) if failure.exit == Exit::NotFound && is_gone(account, container)? => Ok(()),
+        Err(failure) if failure.exit == Exit::NotFound && is_gone(account, container) => Ok(()),
         listed => listed.map_err(|failure| failure.of_name(&format!("container {container}"))),
     }
 }
 
-/// Whether no replica has this container any more.
-fn is_gone(account: &Account, container: &str) -> Result<bool, Failure> {
+/// Whether it is sure that no replica has this container any more.
+fn is_gone(account: &Account, container: &str) -> bool {
     let head = swift::HeadContainer { newest: true, ..swift::HeadContainer::new(container) };
-    match account.call(head) {
-        Ok(_) => Ok(false),
-        Err(error) if error.is_not_found() => Ok(true),
-        Err(error) => Err(error.into()),
-    }
+    account.call(head).is_err_and(|error| error.is_not_found())
 }
 
 /// Reads the objects that old segments should belong to by their names, and marks the segments that
