@@ -77,8 +77,10 @@ pub struct Draft {
     /// Whether it is sent because of what a look has just shown: its machine looks again before it
     /// is sent with other credentials, or after a wait for them.
     pub(crate) after_look: bool,
-    /// Whether it has waited for credentials.
+    /// Whether it has waited for credentials, or for a place of the client's limits.
     pub(crate) waited: bool,
+    /// Whether it is a look, whose place the next request of its pump gets.
+    pub(crate) keeps_place: bool,
     /// [`LeaseRequest::stale`](crate::contract::LeaseRequest::stale) of this draft.
     pub(crate) stale: Option<u64>,
     /// [`LeaseRequest::places`](crate::contract::LeaseRequest::places) of this draft.
@@ -114,6 +116,7 @@ impl Draft {
             replayed: false,
             after_look: false,
             waited: false,
+            keeps_place: false,
             stale: None,
             places: Positions::default(),
             retry_policy: None,

@@ -63,6 +63,8 @@ pub struct Call<O: Operation> {
     cancelled: bool,
     /// Whether the outcome is determined even after a cancellation.
     persists: bool,
+    /// Whether the next request of the pump gets the place of this one.
+    keeps_place: bool,
     /// Whether the body was read again, to be hashed.
     hashed: bool,
     computed: Vec<Value>,
@@ -125,6 +127,7 @@ impl<O: Operation> Call<O> {
             recovered: false,
             cancelled: false,
             persists: false,
+            keeps_place: false,
             hashed: false,
             computed: Vec::new(),
             all_computed: Vec::new(),
@@ -143,6 +146,13 @@ impl<O: Operation> Call<O> {
     #[cfg(feature = "swift")]
     pub(super) fn persisting(mut self) -> Self {
         self.persists = true;
+        self
+    }
+
+    /// Lets the next request of the pump have the place that this one had under the client's limits:
+    /// a write that depends on what this one shows.
+    pub(super) fn keeping_place(mut self) -> Self {
+        self.keeps_place = true;
         self
     }
 
@@ -187,13 +197,16 @@ impl<O: Operation> Call<O> {
         let mut draft = match &mut self.looking {
             Some(looking) => {
                 looking.attempts.sent();
-                looking.draft.clone()
+                let mut draft = looking.draft.clone();
+                draft.keeps_place = looking.decides();
+                draft
             }
             None => {
                 let draft = self.operation.draft(&self.service);
                 let mut draft = draft.map_err(|error| error.in_operation(O::NAME))?;
                 draft.after_look = self.looks_before_repeating() && self.outdated < MOST_OUTDATED;
                 draft.replayed = std::mem::take(&mut self.replays);
+                draft.keeps_place = self.keeps_place;
                 self.attempts.sent();
                 draft
             }
@@ -502,7 +515,7 @@ impl<O: Operation> Machine for Call<O> {
 
 /// How often a call is drafted otherwise at most.
 const MOST_REDRAFTS: u32 = 2;
-/// How many looks are repeated at most because their request had to wait for credentials.
+/// How many looks are repeated at most because their request had to wait.
 const MOST_OUTDATED: u32 = 8;
 
 /// Decides as [`RetryDecision::of_failure`], but never retries an error of the caller or of an

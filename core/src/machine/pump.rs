@@ -248,7 +248,10 @@ impl<M: Machine> Pump<M> {
         self.tell(now, &Event::ended(now, &done));
         if let Some(rate_limits) = &self.rate_limits {
             let status = done.outcome().ok().map(|reply| reply.status());
-            rate_limits.ended(now, status.is_some_and(is_throttled));
+            match status.is_some_and(is_throttled) {
+                false if done.draft().keeps_place => rate_limits.passed_on(now, &mut self.line),
+                throttled => rate_limits.ended(now, throttled),
+            }
         }
         let auth = done.draft().auth;
         let Some(authority) = self.auths.get(auth) else {
@@ -311,7 +314,7 @@ impl<M: Machine> Pump<M> {
         }
     }
 
-    fn admit(&mut self, now: Now, draft: Box<Draft>) -> Admission {
+    fn admit(&mut self, now: Now, mut draft: Box<Draft>) -> Admission {
         if let Some(rate_limits) = &self.rate_limits {
             let is_new = self.line == Line::Out;
             let admit = rate_limits.ask(now, &self.waker, &mut self.line);
@@ -323,6 +326,7 @@ impl<M: Machine> Pump<M> {
                     let operation = draft.operation;
                     observer.event(now, &Event::Queued { operation, at_once, waiting });
                 }
+                draft.waited = true;
                 return Admission::Park(draft, until);
             }
         }

@@ -30,7 +30,9 @@ use crate::waiters::{Position, Waiters};
 ///
 /// An exchange holds its place from when it is sent until its response has been read to the end: a
 /// slow download holds its place for as long. An exchange without a place waits in order and
-/// without a timeout; an observer receives [`Event::Queued`](crate::machine::Event::Queued).
+/// without a timeout; an observer receives [`Event::Queued`](crate::machine::Event::Queued). A write
+/// that depends on a look (a HEAD that must find no object) gets the place of the look and waits for
+/// none, so that no other client writes the object meanwhile; later requests wait for both.
 #[derive(Debug)]
 pub struct RateLimits {
     state: Mutex<State>,
@@ -162,19 +164,27 @@ impl RateLimits {
     pub(crate) fn ended(&self, now: Now, throttled: bool) {
         let most = self.most_at_once * SHARE;
         self.change(|state| {
-            if throttled {
-                // A burst of refusals counts as one reason to slow down.
-                let recent = state.slowed.is_some_and(|at| now.tick < at + PATIENCE);
-                if !recent {
-                    state.at_once = (state.at_once / 2).max(SHARE);
-                    state.slowed = Some(now.tick);
-                }
-            } else {
-                let step = SHARE / state.places();
-                state.at_once = (state.at_once + step.max(1)).min(most);
-            }
+            state.learn(now, throttled, most);
             state.free();
         });
+    }
+
+    /// Gives the place of an exchange that has ended to the next request of the same pump, and one
+    /// of the requests per second, for which later ones wait. If `line` already holds a place, that
+    /// of the exchange is freed.
+    pub(crate) fn passed_on(&self, now: Now, line: &mut Line) {
+        if *line == Line::Held {
+            return self.ended(now, false);
+        }
+        self.leave(line);
+        let most = self.most_at_once * SHARE;
+        self.change(|state| {
+            state.learn(now, false, most);
+            if let Some(bucket) = &mut state.requests {
+                bucket.take(now, 1);
+            }
+        });
+        *line = Line::Held;
     }
 
     /// Changes the state, and gives the places that are free then to those who have waited longest.
@@ -239,6 +249,21 @@ impl State {
             }
         }
         self.free();
+    }
+
+    /// Changes how many requests may be in flight, after one has ended.
+    fn learn(&mut self, now: Now, throttled: bool, most: u32) {
+        if throttled {
+            // A burst of refusals counts as one reason to slow down.
+            let recent = self.slowed.is_some_and(|at| now.tick < at + PATIENCE);
+            if !recent {
+                self.at_once = (self.at_once / 2).max(SHARE);
+                self.slowed = Some(now.tick);
+            }
+        } else {
+            let step = SHARE / self.places();
+            self.at_once = (self.at_once + step.max(1)).min(most);
+        }
     }
 
     fn free(&mut self) {

@@ -33,6 +33,13 @@ pub(super) struct Looking {
     pub(super) failed: Failed,
 }
 
+impl Looking {
+    /// Returns whether what is looked at decides whether the operation is sent again at once.
+    pub(super) fn decides(&self) -> bool {
+        matches!(self.failed.repeat, Repeat::Decided(_))
+    }
+}
+
 /// How the operation failed.
 #[derive(Debug)]
 pub(super) struct Failed {
@@ -176,7 +183,7 @@ impl<O: Operation> Call<O> {
                 return self.unproven(now, looking.failed);
             }
             // Where the look decides whether the operation is sent, it is the last thing before.
-            if matches!(looking.failed.repeat, Repeat::Decided(_)) {
+            if looking.decides() {
                 looking.replies.clear();
             }
             return self.conclude(now, looking.failed, looking.replies);

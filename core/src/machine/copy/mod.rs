@@ -158,7 +158,8 @@ impl S3Copy {
                 let mut head = HeadObject::new(&copy.bucket, &copy.key);
                 head.customer_key.clone_from(&copy.properties.encryption.customer_key);
                 head.common.clone_from(&copy.common);
-                return Ok(Phase::Absent(Box::new(self.call(head, LOOK)), Box::new(copy), size));
+                let look = self.call(head, LOOK).keeping_place();
+                return Ok(Phase::Absent(Box::new(look), Box::new(copy), size));
             }
             return Ok(Phase::Copy(Box::new(self.call(copy, COPY)), size));
         }

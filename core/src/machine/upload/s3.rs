@@ -252,7 +252,7 @@ impl S3Upload {
     }
 
     fn look(&self, length: u64) -> Phase {
-        let look = self.job.call(self.job.head(), &self.service, LOOK);
+        let look = self.job.call(self.job.head(), &self.service, LOOK).keeping_place();
         Phase::Absent(Box::new(look), Some(length))
     }
 

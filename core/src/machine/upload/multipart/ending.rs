@@ -52,7 +52,7 @@ impl Multipart {
     }
 
     fn look(&self) -> Phase {
-        Phase::Absent(Box::new(self.call(self.job.head(), CHECK)))
+        Phase::Absent(Box::new(self.call(self.job.head(), CHECK).keeping_place()))
     }
 
     /// Goes on after the check that there is no object.

@@ -116,7 +116,9 @@ impl Replaced {
     /// segments.
     pub(super) fn new(job: &Job, ours: Option<Prefix>) -> Self {
         let with = job.with();
-        let phase = Phase::Head(Box::new(call(&with, job.head())));
+        let head = call(&with, job.head());
+        let head = if job.options.if_absent { head.keeping_place() } else { head };
+        let phase = Phase::Head(Box::new(head));
         Self {
             container: job.container.clone(),
             object: job.object.clone(),
