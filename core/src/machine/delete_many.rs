@@ -8,12 +8,19 @@
 //!          │ nothing left          ▼                                   │
 //!          ▼                     Many ──some keys are retried───────▶ Backoff
 //!        counted                   │
-//!                                  └──501, or a key that XML can't hold──▶ One, one after another
+//!                                  └──501, a key that XML can't hold or that the response leaves out
+//!                                     ──▶ One, one after another
 //! ```
+//!
+//! The response to DeleteObjects names each object that was removed, and each that was not
+//! ([`Objects`]). What it leaves out is removed by a request of its own: nothing says what became
+//! of it.
 //!
 //! A failed request ends the removal: [`deleted`](S3DeleteMany::deleted) and
 //! [`errors`](S3DeleteMany::errors) return what was removed until then, and what was not. An object
 //! that the server does not remove counts as an error, and the others are removed.
+
+mod objects;
 
 use std::iter::Fuse;
 use std::ops::ControlFlow;
@@ -21,6 +28,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use self::objects::{Objects, is_conditional};
 use crate::contract::{Machine, OnFailure, Service as _, Step};
 use crate::error::{Error, ExchangeError, Kind};
 use crate::http::Completion;
@@ -199,7 +207,6 @@ where
         if !batch.many.is_empty() {
             batch.attempts.sent();
             let operation = DeleteObjects {
-                quiet: Some(true),
                 mfa: options.mfa.clone(),
                 bypass_governance_retention: options.bypass_governance_retention,
                 checksum: options.checksum.clone(),
@@ -242,21 +249,23 @@ where
             }
             Err(error) => return self.fail(now, error),
         };
-        let mut left = std::mem::take(&mut batch.many);
+        let mut left = Objects::new(std::mem::take(&mut batch.many));
         let doubtful = std::mem::take(&mut batch.doubtful);
         let mut delay: Option<Wait> = None;
-        for mut failed in answer.errors {
-            let is_it = |object: &ObjectIdentifier| {
-                object.key == failed.key
-                    && (failed.version_id.is_none() || object.version_id == failed.version_id)
-            };
+        let is_silent = answer.errors.is_empty() && answer.deleted.is_empty();
+        let (failed, others) = left.failed(answer.errors);
+        let (deleted, changed) = left.deleted(&answer.deleted);
+        self.deleted += deleted;
+        let mut failed_others = Vec::new();
+        for error in others {
             // An error for a key that was not requested counts for one that was: the server changed
             // the key.
-            let Some(found) = left.iter().position(is_it).or(left.len().checked_sub(1)) else {
-                self.errors.push(failed);
-                continue;
-            };
-            let object = left.swap_remove(found);
+            match left.any() {
+                Some(object) => failed_others.push((error, object)),
+                None => self.errors.push(error),
+            }
+        }
+        for (mut failed, object) in failed.into_iter().chain(failed_others) {
             if doubtful.contains(&object) {
                 match failed.code.as_deref() {
                     Some("NoSuchKey" | "NoSuchVersion") => {
@@ -293,7 +302,17 @@ where
                 None => self.errors.push(failed),
             }
         }
-        self.deleted += left.len() as u64;
+        let left = left.rest();
+        if left.len() <= changed {
+            // Their keys are in the response in another form.
+            self.deleted += left.len() as u64;
+        } else {
+            // A server that names none of them never does.
+            self.one_by_one |= is_silent;
+            let conditional = left.iter().filter(|object| is_conditional(object)).cloned();
+            batch.doubtful.extend(conditional);
+            batch.ones.extend(left);
+        }
         if let Some(wait) = delay {
             batch.state = State::Backoff(wait);
         } else {
@@ -324,7 +343,13 @@ where
                 let DeleteObject { key, version_id, .. } = call.operation().clone();
                 let code = error.code().map(str::to_owned);
                 let message = error.server_message().unwrap_or(error.message()).to_owned();
-                let outcome_unknown = error.outcome_unknown();
+                let is_it = |object: &ObjectIdentifier| {
+                    (&object.key, &object.version_id) == (&key, &version_id)
+                };
+                // The request for many of them may have removed it.
+                let refused = error.is_precondition_failed();
+                let outcome_unknown =
+                    error.outcome_unknown() || refused && batch.doubtful.iter().any(is_it);
                 let message = Some(message);
                 let failed = DeleteError { key, version_id, code, message, outcome_unknown };
                 self.errors.push(failed);

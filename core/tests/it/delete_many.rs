@@ -44,13 +44,25 @@ fn named(head: &request::Parts, body: &[u8]) -> Vec<String> {
     objects.map(|object| object.text_of("Key").unwrap().to_owned()).collect()
 }
 
-/// An answer that names these keys, with the code of each.
-fn result<'a>(errors: impl IntoIterator<Item = (&'a str, &'a str)>) -> Answer {
-    let errors = errors.into_iter().map(|(key, code)| {
+/// An answer to this request that names these keys, with the code of each, and its other keys as
+/// removed.
+fn result<'a>(request: &[u8], errors: impl IntoIterator<Item = (&'a str, &'a str)>) -> Answer {
+    let errors: Vec<(&str, &str)> = errors.into_iter().collect();
+    let document = Document::parse(request).unwrap();
+    assert_ne!(document.root().text_of("Quiet"), Some("true"));
+    let objects = document.root().children("Object").filter_map(|object| {
+        let (key, version) = (object.text_of("Key")?, object.text_of("VersionId"));
+        let version = version.map(|id| format!("<VersionId>{id}</VersionId>")).unwrap_or_default();
+        let is_left = errors.iter().any(|(failed, _)| *failed == key);
+        let key = key.replace('\r', "&#13;");
+        (!is_left).then(|| format!("<Deleted><Key>{key}</Key>{version}</Deleted>"))
+    });
+    let deleted: String = objects.collect();
+    let errors = errors.iter().map(|(key, code)| {
         format!("<Error><Key>{key}</Key><Code>{code}</Code><Message>no</Message></Error>")
     });
     let errors: String = errors.collect();
-    Answer::new(200).body(format!("<DeleteResult>{errors}</DeleteResult>"))
+    Answer::new(200).body(format!("<DeleteResult>{deleted}{errors}</DeleteResult>"))
 }
 
 fn failed(done: &DeletedMany) -> Vec<(&str, &str)> {
@@ -69,7 +81,7 @@ fn a_thousand_at_a_time_and_the_width_is_kept() {
         assert!(head.headers.contains_key("content-md5"));
         sizes.push(keys.len());
         all.extend(keys);
-        result([])
+        result(body, [])
     });
     assert_eq!(sizes, [1000, 1000, 1000, 1000, 1000, 400]);
     assert_eq!((run.peak, all.len()), (3, 5400));
@@ -79,7 +91,7 @@ fn a_thousand_at_a_time_and_the_width_is_kept() {
 
 #[test]
 fn nothing_to_remove_is_no_request() {
-    let run = Sim::new(delete(keys(0), options(3, 1000))).run(|_, _| result([]));
+    let run = Sim::new(delete(keys(0), options(3, 1000))).run(|_, body| result(body, []));
     assert_eq!((run.requests.len(), run.result.unwrap().deleted), (0, 0));
 }
 
@@ -89,13 +101,12 @@ fn keys_that_may_go_later_are_asked_for_again_and_others_are_told() {
     let run = Sim::new(delete(keys(10), options(1, 1000))).run(|head, body| {
         requests.push(named(head, body));
         match requests.len() {
-            1 => result([
-                ("key/3", "InternalError"),
-                ("key/4", "AccessDenied"),
-                ("key/7", "SlowDown"),
-            ]),
-            2 => result([("key/7", "SlowDown")]),
-            _ => result([]),
+            1 => result(
+                body,
+                [("key/3", "InternalError"), ("key/4", "AccessDenied"), ("key/7", "SlowDown")],
+            ),
+            2 => result(body, [("key/7", "SlowDown")]),
+            _ => result(body, []),
         }
     });
     assert_eq!(requests[1].iter().collect::<BTreeSet<_>>().len(), 2);
@@ -111,17 +122,20 @@ fn an_object_that_the_server_failed_at_may_be_gone() {
         |key: &str| ObjectIdentifier { etag: Some("tag".into()), ..ObjectIdentifier::new(key) };
     let objects = vec![object("gone"), object("other"), object("stays"), object("kept")];
     let mut requests = 0;
-    let run = Sim::new(delete(objects, options(1, 1000))).run(|_, _| {
+    let run = Sim::new(delete(objects, options(1, 1000))).run(|_, body| {
         requests += 1;
         let failed = |key| (key, "InternalError");
         match requests {
-            1 => result(["gone", "other", "stays"].map(failed)),
-            2 => result([
-                ("gone", "NoSuchKey"),
-                ("other", "PreconditionFailed"),
-                ("stays", "InternalError"),
-            ]),
-            _ => result([("stays", "InternalError")]),
+            1 => result(body, ["gone", "other", "stays"].map(failed)),
+            2 => result(
+                body,
+                [
+                    ("gone", "NoSuchKey"),
+                    ("other", "PreconditionFailed"),
+                    ("stays", "InternalError"),
+                ],
+            ),
+            _ => result(body, [("stays", "InternalError")]),
         }
     });
     let done = run.result.unwrap();
@@ -132,14 +146,14 @@ fn an_object_that_the_server_failed_at_may_be_gone() {
     assert_eq!(told, [("other", true), ("stays", true)]);
     // Refused at once, nothing was done.
     let run = Sim::new(delete(vec![object("a")], options(1, 1000)))
-        .run(|_, _| result([("a", "PreconditionFailed")]));
+        .run(|_, body| result(body, [("a", "PreconditionFailed")]));
     assert!(!run.result.unwrap().errors[0].outcome_unknown);
 }
 
 /// Of two requests that fail, the error is the first one's, and names what either leaves open.
 #[test]
 fn what_each_of_two_requests_leaves_open_is_said() {
-    let run = Sim::new(delete(keys(4), options(2, 2))).run(|_, _| result([]).cut(9));
+    let run = Sim::new(delete(keys(4), options(2, 2))).run(|_, body| result(body, []).cut(9));
     let error = run.result.unwrap_err();
     assert!(error.outcome_unknown() && run.requests.len() == 2, "{error}: {:?}", run.requests);
     assert!(error.look_at().unwrap().contains("2 objects in bucket"), "{error}");
@@ -148,7 +162,7 @@ fn what_each_of_two_requests_leaves_open_is_said() {
 #[test]
 fn what_never_goes_is_told_after_the_last_attempt() {
     let run = Sim::new(delete(keys(3), options(1, 1000)))
-        .run(|_, _| result([("key/1", "InternalError")]));
+        .run(|_, body| result(body, [("key/1", "InternalError")]));
     assert_eq!(run.requests.len(), 5);
     let done = run.result.unwrap();
     assert_eq!((done.deleted, failed(&done)), (2, vec![("key/1", "InternalError")]));
@@ -183,7 +197,7 @@ fn a_key_that_a_document_can_not_name_goes_by_itself() {
     let mut requests = Vec::new();
     let run = Sim::new(delete(keys, options(1, 1000))).run(|head, body| {
         requests.push(named(head, body));
-        if head.method == Method::DELETE { Answer::new(204) } else { result([]) }
+        if head.method == Method::DELETE { Answer::new(204) } else { result(body, []) }
     });
     assert_eq!(requests, [vec!["a", "d\r\n"], vec!["b%01c"]]);
     // No server gets a request to remove the empty key.
@@ -207,33 +221,89 @@ fn versions_are_told_apart() {
                     text.contains("<VersionId>2</VersionId>") && !text.contains(">1<"),
                     "{text}"
                 );
-                return result([]);
+                return result(body, []);
             }
             Answer::new(200).body(
-                "<DeleteResult><Error><Key>key</Key><VersionId>2</VersionId>\
-             <Code>InternalError</Code></Error></DeleteResult>",
+                "<DeleteResult><Deleted><Key>key</Key><VersionId>1</VersionId></Deleted>\
+             <Error><Key>key</Key><VersionId>2</VersionId><Code>InternalError</Code></Error></DeleteResult>",
             )
         });
     assert_eq!((requests, run.result.unwrap().deleted), (2, 2));
 }
 
+/// A server that writes keys in another form, in errors and in what it removed.
 #[test]
 fn an_error_about_a_key_that_nobody_named_is_told_too() {
-    let run = Sim::new(delete(keys(3), options(1, 1000)))
-        .run(|_, _| result([("key%2F1", "InternalError")]));
+    let run = Sim::new(delete(keys(3), options(1, 1000))).run(|_, _| {
+        Answer::new(200).body(
+            "<DeleteResult><Deleted><Key>key%2F0</Key></Deleted><Deleted><Key>key%2F2</Key>\
+             </Deleted><Error><Key>key%2F1</Key><Code>InternalError</Code><Message>no</Message>\
+             </Error></DeleteResult>",
+        )
+    });
     let done = run.result.unwrap();
     assert_eq!((done.deleted, failed(&done)), (2, vec![("key%2F1", "InternalError")]));
+    // One more than was requested.
+    let run = Sim::new(delete(keys(3), options(1, 1000)))
+        .run(|_, body| result(body, [("other", "AccessDenied")]));
+    let done = run.result.unwrap();
+    assert_eq!((done.deleted, failed(&done)), (3, vec![("other", "AccessDenied")]));
+}
+
+/// A response of 200 that says nothing of an object is no word that it was removed.
+#[test]
+fn an_object_that_the_response_leaves_out_is_removed_by_itself() {
+    let named = |count: usize| {
+        let one = |at| format!("<Deleted><Key>key/{at}</Key></Deleted>");
+        let named: String = (0..count).map(one).collect();
+        Answer::new(200).body(format!("<DeleteResult>{named}</DeleteResult>"))
+    };
+    let run = Sim::new(delete(keys(5), options(1, 1000))).run(|head, _| match head.uri.path() {
+        "/bucket/key/3" => Answer::error(403, "AccessDenied"),
+        "/bucket/key/4" => Answer::new(204),
+        _ => named(3),
+    });
+    assert_eq!(run.requests.len(), 3);
+    let done = run.result.unwrap();
+    assert_eq!((done.deleted, failed(&done)), (4, vec![("key/3", "AccessDenied")]));
+    // A server that names none is sent no other request of that kind.
+    let mut left: BTreeSet<String> = keys(25).into_iter().collect();
+    let run = Sim::new(delete(keys(25), options(1, 10))).run(|head, body| {
+        if head.method == Method::DELETE {
+            assert!(left.remove(&self::named(head, body)[0]));
+            return Answer::new(204);
+        }
+        named(0)
+    });
+    assert_eq!((run.result.unwrap().deleted, left.len()), (25, 0));
+    assert_eq!(run.requests.iter().filter(|one| one.starts_with("POST")).count(), 1);
+    // One that names a key once that was requested twice has removed it.
+    let twice = vec!["a", "a", "b"];
+    let run = Sim::new(delete(twice, options(1, 10))).run(|_, _| {
+        Answer::new(200).body(
+            "<DeleteResult><Deleted><Key>a</Key></Deleted><Deleted><Key>b</Key></Deleted>\
+             </DeleteResult>",
+        )
+    });
+    assert_eq!((run.requests.len(), run.result.unwrap().deleted), (1, 3));
+    // Whether a condition held is not known of what was left out.
+    let object = ObjectIdentifier { etag: Some("tag".into()), ..ObjectIdentifier::new("key") };
+    let run = Sim::new(delete(vec![object], options(1, 10))).run(|head, _| match head.method {
+        Method::DELETE => Answer::error(412, "PreconditionFailed"),
+        _ => named(0),
+    });
+    assert!(run.result.unwrap().errors[0].outcome_unknown);
 }
 
 #[test]
 fn a_refused_request_ends_it_and_what_is_in_flight_is_waited_for() {
     let mut requests = 0;
-    let run = Sim::new(delete(keys(100), options(3, 10))).run(|_, _| {
+    let run = Sim::new(delete(keys(100), options(3, 10))).run(|_, body| {
         requests += 1;
         match requests {
             2 => Answer::error(403, "AccessDenied"),
             3 => Answer::error(503, "SlowDown").after(Duration::from_millis(500)),
-            _ => result([]).after(Duration::from_millis(400)),
+            _ => result(body, []).after(Duration::from_millis(400)),
         }
     });
     assert_eq!(run.requests.len(), 3);
@@ -250,12 +320,12 @@ fn each_request_has_the_common_parameters() {
         let mut options = options(1, 10);
         options.common.expected_bucket_owner = Some(owner.into());
         options.common.request_payer = Some("requester".into());
-        let run = Sim::new(delete(keys(15), options)).run(|head, _| {
+        let run = Sim::new(delete(keys(15), options)).run(|head, body| {
             assert_eq!(head.headers["x-amz-expected-bucket-owner"], owner);
             assert_eq!(head.headers["x-amz-request-payer"], "requester");
             match head.method {
                 Method::POST if refuses => Answer::error(405, "MethodNotAllowed"),
-                Method::POST => result([]),
+                Method::POST => result(body, []),
                 _ => Answer::new(204),
             }
         });
@@ -267,7 +337,9 @@ fn each_request_has_the_common_parameters() {
 fn cancelling_asks_for_no_more() {
     for at in [0, 5, 15, 250] {
         let sim = Sim::new(delete(keys(1000), options(2, 10)));
-        let run = sim.cancel_at(Duration::from_millis(at), OnFailure::Abort).run(|_, _| result([]));
+        let run = sim
+            .cancel_at(Duration::from_millis(at), OnFailure::Abort)
+            .run(|_, body| result(body, []));
         assert!(run.result.unwrap_err().is_cancelled());
         assert!(run.elapsed <= Duration::from_millis(at + 10));
     }
@@ -338,7 +410,7 @@ proptest::proptest! {
                         }
                     }
                 }
-                let answer = if single { Answer::new(204) } else { result(errors) };
+                let answer = if single { Answer::new(204) } else { result(body, errors) };
                 match fault {
                     Fault::Lost(cause) => Answer::lost(*cause),
                     Fault::Cut(after) if !single => answer.cut(*after),
