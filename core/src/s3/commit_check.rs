@@ -189,7 +189,7 @@ fn md5(hex: &str) -> Option<Value> {
 }
 
 /// Returns whether the ETag has the form of an MD5, or of an MD5 of MD5s (`-N`).
-pub(super) fn is_md5(tag: &str) -> bool {
+pub(crate) fn is_md5(tag: &str) -> bool {
     let (digits, parts) = tag.split_once('-').map_or((tag, "1"), |(digits, parts)| (digits, parts));
     md5(digits).is_some() && !parts.is_empty() && parts.bytes().all(|byte| byte.is_ascii_digit())
 }

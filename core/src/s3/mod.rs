@@ -41,7 +41,7 @@ mod service;
 mod types;
 
 pub use self::bucket::*;
-pub(crate) use self::commit_check::{Evidence, multipart_etag};
+pub(crate) use self::commit_check::{Evidence, is_md5, multipart_etag};
 pub use self::config::{Config, PayloadSigning};
 #[cfg(feature = "credentials")]
 pub(crate) use self::endpoint::dns_suffix;

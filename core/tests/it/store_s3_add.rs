@@ -102,7 +102,7 @@ fn who_heeds_conditions_decides_what_is_a_duplicate() {
 fn elsewhere_a_look_decides() {
     for (look, requests, kind) in [
         (200, vec!["HEAD /images/id"], Some(StoreErrorKind::Duplicate)),
-        (404, vec!["HEAD /images/id", "PUT /images/id"], None),
+        (404, vec!["HEAD /images/id", "PUT /images/id", "HEAD /images/id"], None),
         // Who may not list the bucket is told this of an absent object: Amazon S3 User Guide.
         (403, vec!["HEAD /images/id", "PUT /images/id"], None),
         (400, vec!["HEAD /images/id"], Some(StoreErrorKind::Refused)),
@@ -114,6 +114,77 @@ fn elsewhere_a_look_decides() {
         assert_eq!(made, requests, "{look}");
         assert_eq!(added.err().map(|error| error.kind()), kind, "{look}");
     }
+}
+
+/// The answer to a HEAD of this object, or of none.
+fn there(object: Option<&Bytes>) -> Answer {
+    let Some(bytes) = object else { return Answer::new(404) };
+    let md5 = Algorithm::Md5.digest(bytes).unwrap().hex();
+    Answer::new(200).header("content-length", bytes.len()).header("etag", format!("\"{md5}\""))
+}
+
+/// One of two clients, which looked before the other one's object was there.
+fn races(
+    bytes: &Bytes,
+    mut serve: impl FnMut(&request::Parts, &[u8]) -> Answer,
+) -> Option<StoreErrorKind> {
+    let mut looked = false;
+    let (added, _) = add(&unknown(""), bytes, |head, body| {
+        match head.method == "HEAD" && !std::mem::replace(&mut looked, true) {
+            true => Answer::new(404),
+            false => serve(head, body),
+        }
+    });
+    added.err().map(|error| error.kind())
+}
+
+#[test]
+fn of_two_clients_that_looked_together_the_one_whose_image_was_replaced_learns_it() {
+    for other in ["world", "another length"] {
+        let mut stored = None;
+        let ours = races(&hello(), |head, body| {
+            if head.method == "HEAD" {
+                return there(stored.as_ref());
+            }
+            stored = Some(Bytes::copy_from_slice(body));
+            let answer = there(stored.as_ref());
+            let theirs = races(&Bytes::from(other), |head, body| {
+                if head.method != "HEAD" {
+                    stored = Some(Bytes::copy_from_slice(body));
+                }
+                there(stored.as_ref())
+            });
+            assert_eq!(theirs, None);
+            answer
+        });
+        assert_eq!(ours, Some(StoreErrorKind::Duplicate), "{other}");
+        assert_eq!(stored.unwrap(), other);
+    }
+}
+
+#[test]
+fn what_a_look_after_the_upload_does_not_show_is_no_failure() {
+    let world = there(Some(&Bytes::from("world")));
+    let keyed = world.clone().header("x-amz-server-side-encryption", "aws:kms");
+    let tagged = Answer::new(200).header("content-length", 5).header("etag", "\"random\"");
+    for after in [Answer::new(404), Answer::new(403), Answer::new(503), keyed, tagged] {
+        let stored = there(Some(&hello()));
+        let kind = races(&hello(), |head, _| match head.method.as_str() {
+            "HEAD" => after.clone(),
+            _ => stored.clone(),
+        });
+        assert_eq!(kind, None, "{after:?}");
+    }
+    // In parts, too.
+    let large = object(6 << 20);
+    let options = "s3_store_large_object_size = 0\ns3_store_large_object_chunk_size = 5\n";
+    let mut looked = false;
+    let (added, _) = add(&unknown(options), &large, |head, body| match head.method.as_str() {
+        "HEAD" if !std::mem::replace(&mut looked, true) => Answer::new(404),
+        "HEAD" => Answer::new(200).header("content-length", 7 << 20).header("etag", "\"e-2\""),
+        _ => multipart(head, body),
+    });
+    assert_eq!(added.unwrap_err().kind(), StoreErrorKind::Duplicate);
 }
 
 /// S3 returns errors also under 200 and 400: the codes of its table of errors.

@@ -4,11 +4,17 @@
 //!            ┌─ the server supports If-None-Match ───────────────────────┐
 //!            │                                                           ▼
 //!  Begin ────┴─▶ Look (HEAD) ─ 404, or 403 ─────────────────────────▶ Upload ──────────────▶ Over
-//!                   │                                                 ▲    │  │
-//!                   └─ 200: Duplicate                                 │    │  └─ wrong bytes on the
-//!                                                                     │    │     server ─▶ Remove
-//!                       NoSuchBucket, creating is allowed ─▶ Create ──┘◀───┘
+//!                   │                                                 ▲    │  │           ▲
+//!                   └─ 200: Duplicate                                 │    │  │ after a   │
+//!                                                                     │    │  │ 404: Check (HEAD)
+//!                       NoSuchBucket, creating is allowed ─▶ Create ──┘◀───┘  └─ wrong bytes on the
+//!                                                                                server ─▶ Remove
 //! ```
+//!
+//! Without a condition, another client may store an object with the same key while this one is
+//! uploaded, and replace it. A HEAD after the upload shows that (Check), by the size, a checksum or
+//! an MD5 of the other object; what proves nothing is no failure. A replacement after that HEAD is
+//! not noticed.
 //!
 //! The bucket is created only after the upload failed with `NoSuchBucket`. Without permission to
 //! list or read the bucket, HEAD is answered by 403 whether or not the object exists: the image is
@@ -20,13 +26,13 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::contract::{Machine, Needs, OnFailure, Operation as _, Step, StreamWindow};
+use crate::contract::{Machine, Needs, OnFailure, Operation as _, Proof, Step, StreamWindow};
 use crate::error::{Error, ExchangeError, Kind, Leftover};
 use crate::http::Completion;
 use crate::machine::compose::{nest, seed};
 use crate::machine::{Call, S3Upload, Uploaded};
 use crate::now::Now;
-use crate::s3::{CreateBucket, DeleteObject, HeadObject, Service};
+use crate::s3::{CreateBucket, DeleteObject, Evidence, HeadObject, ObjectHead, Service, is_md5};
 
 /// Uploads an image that must not exist yet.
 #[derive(Debug)]
@@ -40,6 +46,8 @@ pub(super) struct Adding {
     creates: bool,
     /// Whether the creation of the bucket was requested already.
     created: bool,
+    /// Whether the HEAD before the upload found no object, so that one after it can be compared.
+    checks: bool,
     /// Set once the upload was cancelled.
     cancelled: Option<OnFailure>,
 }
@@ -56,6 +64,7 @@ enum Phase {
     Look(Box<Call<HeadObject>>),
     Upload,
     Create(Box<Call<CreateBucket>>),
+    Check(Box<Call<HeadObject>>, Box<Uploaded>),
     Remove(Box<Call<DeleteObject>>, Error),
     Over,
 }
@@ -73,13 +82,17 @@ impl Adding {
     ) -> Self {
         let phase = Phase::Upload;
         let upload = Box::new(upload);
+        let (created, checks, cancelled) = (false, false, None);
         let mut this =
-            Self { place, service, seed, upload, phase, creates, created: false, cancelled: None };
+            Self { place, service, seed, upload, phase, creates, created, checks, cancelled };
         if looks {
-            let head = HeadObject::new(&this.place.bucket, &this.place.key);
-            this.phase = Phase::Look(Box::new(this.call(head, LOOK)));
+            this.phase = Phase::Look(this.head(LOOK));
         }
         this
+    }
+
+    fn head(&self, slot: u32) -> Box<Call<HeadObject>> {
+        Box::new(self.call(HeadObject::new(&self.place.bucket, &self.place.key), slot))
     }
 
     fn call<O>(&self, operation: O, slot: u32) -> Call<O>
@@ -96,10 +109,34 @@ impl Adding {
                 .in_operation(HeadObject::NAME)
                 .with_status(StatusCode::OK)),
             Err(error) if error.is_not_found() || error.status() == Some(StatusCode::FORBIDDEN) => {
+                self.checks = error.is_not_found();
                 Ok(Phase::Upload)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Handles the response to the HEAD after the upload, which was successful.
+    fn checked(&self, uploaded: Uploaded, found: Result<ObjectHead, Error>) -> Step<Uploaded> {
+        let replaced = found.is_ok_and(|head| {
+            let evidence = Evidence {
+                size: Some(uploaded.size),
+                etag: Some(uploaded.etag.opaque().to_owned()).filter(|etag| is_md5(etag)),
+                checksums: uploaded.checksums.clone(),
+                ..Evidence::default()
+            };
+            evidence.weigh(&head, &self.service.config().quirks) == Proof::Another
+        });
+        if !replaced {
+            return Step::Done(Ok(uploaded));
+        }
+        let error = Error::new(
+            Kind::Refused,
+            "another client has stored an object with this key during the upload, and replaced the \
+             uploaded one",
+        );
+        let error = error.in_operation(HeadObject::NAME).with_status(StatusCode::OK);
+        Step::Done(Err(uploaded.leftovers.into_iter().fold(error, Error::with_leftover)))
     }
 
     /// Handles the failure of the upload.
@@ -150,11 +187,22 @@ impl Machine for Adding {
                 },
                 Phase::Upload => match nest(self.upload.poll(now), UPLOAD) {
                     ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(Ok(uploaded)) if self.checks => {
+                        Ok(Phase::Check(self.head(CHECK), Box::new(uploaded)))
+                    }
                     ControlFlow::Continue(Ok(uploaded)) => {
                         self.phase = Phase::Over;
                         return Step::Done(Ok(uploaded));
                     }
                     ControlFlow::Continue(Err(error)) => self.failed(error),
+                },
+                Phase::Check(call, uploaded) => match nest(call.poll(now), CHECK) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(found) => {
+                        let uploaded = std::mem::take(&mut **uploaded);
+                        self.phase = Phase::Over;
+                        return self.checked(uploaded, found);
+                    }
                 },
                 Phase::Create(call) => match nest(call.poll(now), CREATE) {
                     ControlFlow::Break(step) => return step,
@@ -188,6 +236,7 @@ impl Machine for Adding {
             (Some(LOOK), Phase::Look(call)) => call.complete(now, done),
             (Some(UPLOAD), Phase::Upload) => self.upload.complete(now, done),
             (Some(CREATE), Phase::Create(call)) => call.complete(now, done),
+            (Some(CHECK), Phase::Check(call, _)) => call.complete(now, done),
             (Some(REMOVE), Phase::Remove(call, _)) => call.complete(now, done),
             _ => {}
         }
@@ -203,6 +252,8 @@ impl Machine for Adding {
             }
             Phase::Upload => self.upload.cancel(now, on_failure),
             Phase::Create(call) => call.cancel(now, on_failure),
+            // The upload has succeeded already.
+            Phase::Check(call, _) => call.cancel(now, on_failure),
             // The upload has failed already; the clean-up continues.
             Phase::Remove(..) | Phase::Over => {}
         }
@@ -226,7 +277,7 @@ impl Machine for Adding {
                 let (bucket, key) = (&delete.operation().bucket, &delete.operation().key);
                 vec![Leftover::Object { bucket: bucket.clone(), key: key.clone() }]
             }
-            Phase::Over => Vec::new(),
+            Phase::Check(..) | Phase::Over => Vec::new(),
             _ => self.upload.leftovers(),
         }
     }
@@ -236,3 +287,4 @@ const LOOK: u32 = 0;
 const UPLOAD: u32 = 1;
 const CREATE: u32 = 2;
 const REMOVE: u32 = 3;
+const CHECK: u32 = 4;
