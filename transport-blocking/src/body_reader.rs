@@ -261,14 +261,16 @@ pub(crate) fn fill(
     pass: &OnePass,
     gap: Range<u64>,
 ) -> Result<(), ExchangeError> {
-    let mut buffer = vec![0; PIECE];
+    let spare = source.spare();
     let mut reading = Reading::new(gap.start);
     while reading.at() < gap.end {
-        let room = within(&mut buffer, gap.end - reading.at());
-        match source.read_at(room, reading.at()) {
+        let left = usize::try_from(gap.end - reading.at()).unwrap_or(usize::MAX);
+        let mut bytes = spare.take(left.min(PIECE));
+        match source.read_at(&mut bytes, reading.at()) {
             Ok(0) => return Err(ended_early(reading.at(), gap.end)),
             Ok(read) => {
-                pass.read(&mut reading, room.get(..read).unwrap_or_default())?;
+                bytes.truncate(read);
+                pass.read_shared(&mut reading, &spare.lend(bytes))?;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(source::broken(error)),

@@ -365,15 +365,13 @@ impl Performer<'_> {
                 }
             }
             None => {
-                let mut buffer = vec![0; PIECE];
                 loop {
-                    let read = feed.read(&mut buffer)?;
-                    if read == 0 {
+                    let piece = feed.piece(PIECE)?;
+                    if piece.is_empty() {
                         break;
                     }
                     self.may_go_on(whole)?;
-                    let piece = buffer.get(..read).unwrap_or_default();
-                    exchange.measure(piece).map_err(|error| source_failed(&error))?;
+                    exchange.measure(&piece).map_err(|error| source_failed(&error))?;
                 }
                 feed.rewind();
             }

@@ -178,8 +178,12 @@ impl OnePass {
         let mut hashers = state.groups.get_mut(worker).and_then(Option::take);
         loop {
             if let Some((piece, hashers)) = state.pass.piece(worker).zip(hashers.as_mut()) {
+                let has_room = state.pass.backlog() <= BEHIND / 2;
                 drop(state);
-                self.taken.notify_all();
+                // Readers that wait continue with half of it, so that they wait less often.
+                if has_room {
+                    self.taken.notify_all();
+                }
                 hashers.update(&piece);
                 state = self.lock();
             } else if state.closing {

@@ -6,6 +6,7 @@ use sha2::Digest as _;
 
 use super::algorithm::Algorithm;
 use super::crc::{Crc32c, Crc64Nvme};
+use super::md5::Md5;
 use super::value::Value;
 use crate::error::Error;
 
@@ -24,7 +25,7 @@ enum State {
     Sha1(sha1::Sha1),
     Sha256(sha2::Sha256),
     Sha512(sha2::Sha512),
-    Md5(md5::Md5),
+    Md5(Md5),
     #[cfg(feature = "xxhash")]
     XxHash64(xxhash_rust::xxh64::Xxh64),
     /// For both widths, which differ only at the end. Boxed, because it has half a KiB.
@@ -43,7 +44,7 @@ impl Hasher {
             Algorithm::Sha1 => State::Sha1(sha1::Sha1::new()),
             Algorithm::Sha256 => State::Sha256(sha2::Sha256::new()),
             Algorithm::Sha512 => State::Sha512(sha2::Sha512::new()),
-            Algorithm::Md5 => State::Md5(md5::Md5::new()),
+            Algorithm::Md5 => State::Md5(Md5::new()),
             #[cfg(feature = "xxhash")]
             Algorithm::XxHash64 => State::XxHash64(xxhash_rust::xxh64::Xxh64::new(0)),
             #[cfg(feature = "xxhash")]
@@ -90,7 +91,7 @@ impl Hasher {
             State::Sha1(state) => value(&state.finalize()),
             State::Sha256(state) => value(&state.finalize()),
             State::Sha512(state) => value(&state.finalize()),
-            State::Md5(state) => value(&state.finalize()),
+            State::Md5(state) => value(&state.finish()),
             #[cfg(feature = "xxhash")]
             State::XxHash64(state) => value(&state.digest().to_be_bytes()),
             #[cfg(feature = "xxhash")]

@@ -20,6 +20,7 @@ mod composite;
 mod crc;
 mod hasher;
 mod hashers;
+mod md5;
 mod pass;
 mod policy;
 mod sections;
