@@ -232,3 +232,24 @@ fn a_copy_whose_annotations_fail_says_that_the_object_is_there() {
     let error = result.unwrap_err();
     assert!(error.hint().unwrap().starts_with("the object is copied, but"), "{error}");
 }
+
+/// A server that ignores `x-amz-copy-source-range` copies all of the source as each part.
+#[test]
+fn a_copy_of_another_size_than_its_source_is_an_error_that_names_it() {
+    let sized = |head: Answer| {
+        let sized = move |method: &str, target: &str| {
+            (method == "HEAD" && target.starts_with("/bucket/key")).then(|| head.clone())
+        };
+        run(copy(), service(|_| {}), sized)
+    };
+    let (result, requests) = sized(Answer::new(200).header("content-length", 2 * SIZE));
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), apus_core::Kind::Integrity, "{error}");
+    assert!(error.message().contains("80 bytes, but its source has 40"), "{error}");
+    assert_eq!(error.leftovers().len(), 1);
+    assert!(requests.last().unwrap().0.starts_with("HEAD /bucket/key"), "{requests:?}");
+    // What shows no size says nothing of it.
+    for head in [Answer::new(200).header("content-length", SIZE), Answer::new(403)] {
+        assert_eq!(sized(head).0.unwrap().size, SIZE);
+    }
+}

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  Head ── what is it, how large? ──┬─ up to 5 GiB ─▶ Absent ─▶ CopyObject ───────────────────────▶ over
-//!                                   └─ above ─▶ Gather ─▶ Multipart of UploadPartCopy ─▶ Attach ─▶ over
-//!                                       tags, names of annotations              annotations
+//!                                   └─ above ─▶ Gather ─▶ Multipart of UploadPartCopy ─▶ Size ─▶ Attach ─▶ over
+//!                                       tags, names of annotations                  HEAD    annotations
 //! ```
 //!
 //! A copy that must not replace an object checks whether there is one (Absent), where the server
@@ -41,7 +41,8 @@ use crate::machine::upload::plan::Plan;
 use crate::machine::upload::{Checkpoints, NotCopied, PartLimits, Uploaded, absent};
 use crate::now::{Now, Timestamp};
 use crate::s3::{
-    ChecksumOptions, Conditions, CopyObject, Directive, HeadObject, ObjectHead, Properties, Service,
+    ChecksumOptions, Conditions, CopyObject, Directive, HeadObject, ObjectHead, Properties,
+    Service, UploadPartCopy,
 };
 
 /// The options of a copy on the server.
@@ -95,6 +96,9 @@ enum Phase {
     Gather(Box<Gather>, Box<CopyObject>, Box<ObjectHead>),
     /// Copies the parts. Then what the third has is added to the copy of the second.
     Multipart(Box<Multipart>, Box<CopyObject>, Gathered),
+    /// Compares the size of the copy with that of its source: a server that ignores the ranges of
+    /// UploadPartCopy copies all of the source as each part.
+    Size(Box<Call<HeadObject>>, Box<CopyObject>, Gathered, Box<Uploaded>),
     Attach(Box<Attach>),
     Over(Option<Error>),
 }
@@ -223,6 +227,14 @@ impl S3Copy {
         Ok(Phase::Multipart(Box::new(inner), copy, gathered))
     }
 
+    fn size_of(&self, copy: &CopyObject, uploaded: &Uploaded) -> Box<Call<HeadObject>> {
+        let mut head = HeadObject::new(&copy.bucket, &copy.key);
+        head.version_id.clone_from(&uploaded.version_id);
+        head.customer_key.clone_from(&copy.properties.encryption.customer_key);
+        head.common.clone_from(&copy.common);
+        Box::new(self.call(head, SIZE))
+    }
+
     /// Returns the next phase after the parts, the annotations, or else the result.
     fn attach(
         &self,
@@ -238,6 +250,28 @@ impl S3Copy {
         let seed = seed(self.seed, ATTACH);
         let attach = Attach::new(copy, names, uploaded, service, self.auth, seed);
         ControlFlow::Continue(Phase::Attach(Box::new(attach)))
+    }
+}
+
+/// Compares the size of a copy in parts with that of its source. A HEAD that fails proves nothing.
+fn confirm_size(
+    copy: &CopyObject,
+    uploaded: &Uploaded,
+    head: Result<ObjectHead, Error>,
+) -> Result<(), Error> {
+    match head.ok().and_then(|head| head.size) {
+        Some(size) if size != uploaded.size => {
+            let what = format!(
+                "the copy has {size} bytes, but its source has {}: the server may ignore \
+                 `x-amz-copy-source-range`",
+                uploaded.size
+            );
+            let (bucket, key) = (copy.bucket.clone(), copy.key.clone());
+            let error = Error::integrity(what).in_operation(UploadPartCopy::NAME);
+            let error = error.with_leftover(Leftover::Object { bucket, key });
+            Err(uploaded.leftovers.iter().cloned().fold(error, Error::with_leftover))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -310,10 +344,28 @@ impl Machine for S3Copy {
                     ControlFlow::Continue(uploaded) => {
                         let phase = std::mem::replace(&mut self.phase, Phase::Over(None));
                         let Phase::Multipart(_, copy, gathered) = phase else { continue };
-                        match uploaded.map(|uploaded| self.attach(copy, gathered, uploaded)) {
+                        match uploaded {
+                            Ok(uploaded) => {
+                                let size = self.size_of(&copy, &uploaded);
+                                self.phase = Phase::Size(size, copy, gathered, Box::new(uploaded));
+                            }
+                            Err(error) => return Step::Done(Err(error)),
+                        }
+                    }
+                },
+                Phase::Size(call, ..) => match nest(call.poll(now), SIZE) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(head) => {
+                        let phase = std::mem::replace(&mut self.phase, Phase::Over(None));
+                        let Phase::Size(_, copy, gathered, uploaded) = phase else { continue };
+                        let sized = confirm_size(&copy, &uploaded, head);
+                        match sized.map(|()| self.attach(copy, gathered, *uploaded)) {
                             Ok(ControlFlow::Continue(phase)) => self.phase = phase,
                             Ok(ControlFlow::Break(uploaded)) => return Step::Done(Ok(uploaded)),
                             Err(error) => return Step::Done(Err(error)),
+                        }
+                        if let (true, Phase::Attach(inner)) = (self.cancelled, &mut self.phase) {
+                            inner.cancel(now, OnFailure::Abort);
                         }
                     }
                 },
@@ -345,6 +397,7 @@ impl Machine for S3Copy {
             (Phase::Head(call), Some(HEAD)) => call.complete(now, done),
             (Phase::Absent(call, ..), Some(LOOK)) => call.complete(now, done),
             (Phase::Copy(call, _), Some(COPY)) => call.complete(now, done),
+            (Phase::Size(call, ..), Some(SIZE)) => call.complete(now, done),
             _ => {}
         }
     }
@@ -359,6 +412,7 @@ impl Machine for S3Copy {
             Phase::Copy(call, _) => call.cancel(now, on_failure),
             Phase::Gather(gather, ..) => gather.cancel(now, on_failure),
             Phase::Multipart(inner, ..) => inner.cancel(now, on_failure),
+            Phase::Size(call, ..) => call.cancel(now, on_failure),
             Phase::Attach(inner) => inner.cancel(now, on_failure),
             Phase::Over(_) => {}
         }
@@ -411,6 +465,7 @@ const COPY: u32 = 1;
 const LOOK: u32 = 2;
 const GATHER: u32 = 3;
 const ATTACH: u32 = 4;
+const SIZE: u32 = 5;
 
 /// The maximum size of CopyObject, in bytes.
 const LARGEST_COPY: u64 = 5 << 30;
