@@ -320,6 +320,8 @@ pub struct Expect {
     pub range: Option<Range<u64>>,
     /// The ETag that earlier responses had, as the server wrote it.
     pub etag: Option<HeaderValue>,
+    /// The `Last-Modified` of earlier responses that had no ETag.
+    pub modified: Option<HeaderValue>,
     /// The length of the whole object in earlier responses, in bytes.
     pub total: Option<u64>,
     /// The content coding that the object is stored with.

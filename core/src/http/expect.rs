@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use http::header::{CONTENT_RANGE, ETAG, RANGE};
-use http::{Method, StatusCode, response};
+use http::header::{CONTENT_RANGE, ETAG, LAST_MODIFIED, RANGE};
+use http::{HeaderValue, Method, StatusCode, response};
 
 use super::content_range::ContentRange;
 use super::draft::{Draft, Expect};
@@ -141,12 +141,14 @@ impl Expect {
     fn bytes(&self, head: &response::Parts) -> Result<(), Error> {
         match (&self.etag, head.headers.get(ETAG)) {
             (Some(had), Some(has)) if opaque_tag(had.as_bytes()) != opaque_tag(has.as_bytes()) => {
-                return Err(Error::integrity("the object changed while it was read")
-                    .with_status(head.status));
+                return Err(Error::integrity(CHANGED).with_status(head.status));
             }
             // A response without it may be that of a gateway that ignores `If-Match`.
             (Some(_), None) => return Err(broken(head, UNTAGGED.into())),
             _ => {}
+        }
+        if is_later(self.modified.as_ref(), head) {
+            return Err(Error::integrity(CHANGED).with_status(head.status));
         }
         let whole = content_length(head).filter(|_| !is_part(head));
         self.same_length(whole, head.status)?;
@@ -195,6 +197,11 @@ pub(crate) fn is_whole_object(rejected: &Error) -> bool {
     rejected.kind() == Kind::InvalidResponse && rejected.message() == WHOLE
 }
 
+/// Returns whether the object in a response is another one than that of this `Last-Modified`.
+pub(crate) fn is_later(modified: Option<&HeaderValue>, head: &response::Parts) -> bool {
+    modified.zip(head.headers.get(LAST_MODIFIED)).is_some_and(|(had, has)| had != has)
+}
+
 /// Returns an ETag without its quotes and `W/`, which some servers change between responses.
 fn opaque_tag(tag: &[u8]) -> &[u8] {
     let tag = tag.strip_prefix(b"W/").unwrap_or(tag);
@@ -202,6 +209,7 @@ fn opaque_tag(tag: &[u8]) -> &[u8] {
     tag.strip_suffix(b"\"").unwrap_or(tag)
 }
 
+pub(crate) const CHANGED: &str = "the object changed while it was read";
 const UNTAGGED: &str =
     "the response has no ETag, but an earlier one had: it may be of another object";
 const PART: &str = "the response has a part of the object, but the whole object was requested";

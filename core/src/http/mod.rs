@@ -56,7 +56,7 @@ pub(crate) use self::draft::{COLLECT, header_value};
 pub use self::encoder::{Encoder, Frame};
 pub use self::etag::ETag;
 pub use self::exchange::{Exchange, Outgoing};
-pub(crate) use self::expect::{is_object, is_whole_object};
+pub(crate) use self::expect::{CHANGED, is_later, is_object, is_whole_object};
 pub use self::expectation::Expectation;
 pub use self::frame::{decode as decode_aws_chunked, framed_length};
 pub use self::head_meter::HeadMeter;

@@ -91,6 +91,41 @@ fn an_object_that_changes_while_it_is_read_is_an_error_and_never_a_mixture() {
     }
 }
 
+/// Two objects of one length, on a server that sends no ETag.
+#[test]
+fn an_object_without_an_etag_has_changed_where_it_was_modified_since() {
+    let stored = Stored { etag: None, ..Stored::new(5000) };
+    let other = Stored { bytes: vec![0xFF; 5000].into(), ..stored.clone() };
+    let first = "Wed, 21 Oct 2015 07:28:00 GMT";
+    for (options, cut) in [(DownloadOptions::default(), Some(700)), (wide(2, 1000), None)] {
+        for (then, changes) in
+            [(Some(first), false), (Some("Wed, 21 Oct 2015 07:28:01 GMT"), true), (None, false)]
+        {
+            let mut requests = 0;
+            let run = Sim::new(download(options.clone())).run(|head, _| {
+                requests += 1;
+                match (requests, then) {
+                    (1, _) => {
+                        let answer = stored.answer(head).header("last-modified", first);
+                        cut.map_or(answer.clone(), |at| answer.cut(at))
+                    }
+                    (_, Some(time)) if changes => other.answer(head).header("last-modified", time),
+                    (_, Some(time)) => stored.answer(head).header("last-modified", time),
+                    (_, None) => stored.answer(head),
+                }
+            });
+            if changes {
+                assert_eq!(run.sink, stored.bytes[..cut.unwrap_or(1000)]);
+                let error = failure(run);
+                assert_eq!(error.kind(), Kind::Integrity, "{error}");
+                assert!(error.message().contains("changed"), "{error}");
+            } else {
+                assert_eq!((run.result.unwrap().bytes, run.sink), (5000, stored.bytes.to_vec()));
+            }
+        }
+    }
+}
+
 #[test]
 fn an_object_that_shrinks_below_what_was_read_has_changed() {
     let (first, second) = (Stored::new(5000), Stored { conditional: false, ..Stored::new(600) });

@@ -1,13 +1,14 @@
 //! The handling of a response to a range request.
 
 use http::StatusCode;
+use http::header::LAST_MODIFIED;
 
 use super::piece::{Piece, State};
 use super::plan::Plan;
 use super::ranges::{Dialect, Object, Ranges};
 use crate::contract::Service as _;
 use crate::error::{Error, ExchangeError, ExchangeErrorKind, Kind};
-use crate::http::{ByteRange, Coding, Reply, Timeouts, is_whole_object};
+use crate::http::{ByteRange, CHANGED, Coding, Reply, Timeouts, is_later, is_whole_object};
 use crate::machine::call;
 use crate::now::{Now, Wait};
 use crate::retry::{Idempotency, RetryDecision};
@@ -93,7 +94,16 @@ impl<D: Dialect> Ranges<D> {
             }
             self.object = Some(object);
         }
+        let in_segments = self.dialect.segment(piece.next()).is_some();
         if let Some(object) = &mut self.object {
+            if object.etag.is_none() && !in_segments {
+                // Ranges that were requested together.
+                if is_later(object.modified.as_ref(), &reply.head) {
+                    return Err(Error::integrity(CHANGED));
+                }
+                let modified = reply.head.headers.get(LAST_MODIFIED);
+                object.modified = object.modified.take().or_else(|| modified.cloned());
+            }
             // Not every first response states it.
             object.size = object.size.or(reply.content_range().and_then(|range| range.total));
         }
@@ -139,7 +149,7 @@ impl<D: Dialect> Ranges<D> {
         if let (Some(had), Some(has)) = (had, told.as_ref().and_then(Object::tag))
             && had != has
         {
-            return Err(Error::integrity("the object changed while it was read"));
+            return Err(Error::integrity(CHANGED));
         }
         // A HEAD that was refused takes nothing from a size that is known.
         let known = self.object.as_ref().and_then(|object| object.size).or(self.options.size);
@@ -190,7 +200,7 @@ impl<D: Dialect> Ranges<D> {
             }
             if unsatisfiable || error.is_precondition_failed() {
                 let ids = (error.request_id(), error.host_id());
-                return Err(Error::integrity("the object changed while it was read")
+                return Err(Error::integrity(CHANGED)
                     .with_status(status)
                     .with_request_id(ids.0.map(str::to_owned), ids.1.map(str::to_owned)));
             }

@@ -99,6 +99,8 @@ pub(super) struct Held<'a> {
 pub(super) struct Object<H> {
     pub(super) head: H,
     pub(super) etag: Option<HeaderValue>,
+    /// The `Last-Modified` of the first response, where there is no ETag.
+    pub(super) modified: Option<HeaderValue>,
     pub(super) size: Option<u64>,
     pub(super) coding: Option<String>,
 }
@@ -113,7 +115,7 @@ impl<H> Object<H> {
     ) -> Self {
         let tag = etag.filter(|tag| !tag.is_empty());
         let etag = tag.and_then(|tag| HeaderValue::from_str(tag).ok());
-        Self { head, etag, size, coding: coding.and_then(Coding::read) }
+        Self { head, etag, modified: None, size, coding: coding.and_then(Coding::read) }
     }
 
     pub(super) fn tag(&self) -> Option<ETag> {
@@ -506,12 +508,13 @@ impl<D: Dialect> Ranges<D> {
             None => Coding::Untold,
             Some(object) => Coding::Stored(object.coding.clone()),
         };
-        let (base, tag, etag, total, coding) = match self.dialect.segment(at) {
+        let modified = pinned.and_then(|object| object.modified.clone());
+        let (base, tag, etag, modified, total, coding) = match self.dialect.segment(at) {
             Some(held) => {
                 let etag = held.tag.and_then(|tag| HeaderValue::from_str(tag).ok());
-                (held.start, held.tag, etag, Some(held.length), Coding::Any)
+                (held.start, held.tag, etag, None, Some(held.length), Coding::Any)
             }
-            None => (0, tag, etag, size, coding),
+            None => (0, tag, etag, modified, size, coding),
         };
         let range = piece.range(base);
         let mut draft = self.dialect.draft(at, range.clone(), tag)?;
@@ -526,6 +529,7 @@ impl<D: Dialect> Ranges<D> {
             expect: Expect {
                 range: range.map(|_| at.saturating_sub(base)..until),
                 etag,
+                modified,
                 total,
                 coding,
             },
