@@ -270,10 +270,11 @@ fn two(out: &mut [u8; 16], at: usize, value: u8) {
 }
 
 fn number(digits: &str) -> Option<u16> {
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    digits.parse().ok()
+    let add = |number: u16, byte: u8| {
+        let digit = byte.is_ascii_digit().then(|| u16::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    };
+    (!digits.is_empty()).then(|| digits.bytes().try_fold(0, add))?
 }
 
 fn hms(clock: &str) -> Option<[u16; 3]> {

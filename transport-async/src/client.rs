@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -127,7 +126,6 @@ pub struct Client<S> {
     auths: Arc<[Auth]>,
     rate_limits: Arc<RateLimits>,
     observer: Option<Arc<dyn Observer>>,
-    seeds: Arc<AtomicU64>,
     cleanups: CleanUps,
 }
 
@@ -214,7 +212,6 @@ impl<S: Service> Client<S> {
             auths: [auth.into()].into(),
             rate_limits: Arc::default(),
             observer: None,
-            seeds: Arc::new(AtomicU64::new(clock::seed())),
             cleanups: CleanUps::new(),
         }
     }
@@ -299,7 +296,7 @@ impl<S: Service> Client<S> {
     /// # }
     /// ```
     pub fn seed(&self) -> u64 {
-        self.seeds.fetch_add(SEED_STEP, Ordering::Relaxed)
+        clock::seed()
     }
 
     /// Calls an operation, with retries.
@@ -511,7 +508,6 @@ impl<S> Clone for Client<S> {
             auths: self.auths.clone(),
             rate_limits: Arc::clone(&self.rate_limits),
             observer: self.observer.clone(),
-            seeds: Arc::clone(&self.seeds),
             cleanups: self.cleanups.clone(),
         }
     }
@@ -554,5 +550,3 @@ fn short_name<T>() -> &'static str {
 
 /// Bytes that wait for their turn in the digests of a file that is read twice.
 const WAITING: u64 = 8 << 20;
-/// Large, because a machine may count up from its seed.
-const SEED_STEP: u64 = 0x9E37_79B9_7F4A_7C15;

@@ -138,7 +138,6 @@ impl ExchangeInProgress {
         let head = outgoing(head, &link.route, expects).map_err(Fault::Ours)?;
         let encoder = exchange.encoder().map_err(Fault::Ours)?;
         let pulse = Arc::clone(&link.pulse);
-        pulse.restart();
         self.pulse = Some(Arc::clone(&pulse));
         let body = Sending::new(pieces, encoder, length, ends.meter(), pulse, expects);
         let body = Box::new(body);
@@ -329,7 +328,7 @@ async fn receive(
 ) -> Result<bool, Fault> {
     let mut delivery = receiving.position().map(|at| ends.sink.delivery(at));
     let mut meter = delivery.is_some().then(|| ends.meter());
-    let mut times = BodyTimes::new(receiving, times);
+    let mut times = BodyTimes::new(receiving, times, link.pulse.last());
     let result = loop {
         if receiving.has_body() && !receiving.wants_more() {
             break Ok(false);

@@ -81,9 +81,9 @@ pub(crate) struct BodyTimes {
 }
 
 impl BodyTimes {
-    /// Returns the limits of a response whose head has arrived now.
-    pub(crate) fn new(receiving: &Receiving, times: &Times) -> Self {
-        let end = receiving.time().and_then(|time| Instant::now().checked_add(time));
+    /// Returns the limits of a response whose head arrived at `begun`.
+    pub(crate) fn new(receiving: &Receiving, times: &Times, begun: Instant) -> Self {
+        let end = receiving.time().and_then(|time| begun.checked_add(time));
         Self { times: *times, pace: receiving.pace(), end: end.map(|end| (end, BODY)) }
     }
 }
@@ -100,6 +100,11 @@ impl HttpConnection {
             handshake.await.map_err(|error| failure(&error, ExchangeErrorKind::Connect))?;
         let (connection, alarm) = (Some(connection), Alarm::default());
         Ok(Self { route, pulse, sender, connection, alarm, pace: Pace::default(), counted: 0 })
+    }
+
+    /// Returns how long no byte has moved.
+    pub(crate) fn idle(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.pulse.last())
     }
 
     /// Whether nothing was received since the last exchange: neither the end of the connection nor
@@ -174,7 +179,7 @@ impl HttpConnection {
                 match Pin::new(&mut *body).poll_frame(cx) {
                     Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                         Ok(piece) => {
-                            let now = self.pulse.tick();
+                            let now = self.pulse.moved();
                             if !times.pace.moved(now, piece.len() as u64) {
                                 return Poll::Ready(Some(Err(too_slow())));
                             }
@@ -257,7 +262,7 @@ fn sending(
     counted: &mut u64,
     times: &Times,
 ) -> Result<Option<(Instant, &'static str)>, ExchangeError> {
-    let (now, sent) = (pulse.tick(), pulse.sent());
+    let (now, sent) = (pulse.wrote_tick(), pulse.sent());
     if sent > *counted {
         if !pace.moved(now, sent - *counted) && !pulse.is_given() {
             return Err(too_slow());

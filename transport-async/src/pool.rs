@@ -1,6 +1,6 @@
 //! Idle connections.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
@@ -16,13 +16,18 @@ use crate::http_connection::HttpConnection;
 pub(crate) struct Pool {
     age: Duration,
     most: usize,
-    idle: Mutex<HashMap<runtime::Id, Idle>>,
+    /// Few: a search is faster than hashing.
+    idle: Mutex<Vec<(runtime::Id, Idle)>>,
 }
 
 /// The idle connections of one runtime.
 #[derive(Default)]
 struct Idle {
-    links: BTreeMap<Route, Vec<(Instant, Box<HttpConnection>)>>,
+    #[expect(
+        clippy::vec_box,
+        reason = "an exchange takes a connection in its box, without a copy"
+    )]
+    links: BTreeMap<Route, Vec<Box<HttpConnection>>>,
     /// Closes connections that are too old.
     sweeper: Option<JoinHandle<()>>,
 }
@@ -33,13 +38,15 @@ impl Pool {
         Self { age, most, idle: Mutex::default() }
     }
 
-    /// Takes the connection that was used last, among those that are still open.
+    /// Takes the connection that was used last, among those that are still open, for an exchange
+    /// that begins now.
     pub(crate) fn take(&self, route: &Route) -> Option<Box<HttpConnection>> {
         let runtime = runtime::Handle::current().id();
         loop {
-            let (since, mut link) =
-                lock(&self.idle).get_mut(&runtime)?.links.get_mut(route)?.pop()?;
-            if since.elapsed() < self.age && link.is_fresh() {
+            let mut link = of(runtime, &mut lock(&self.idle))?.links.get_mut(route)?.pop()?;
+            let now = Instant::now();
+            if link.idle(now) < self.age && link.is_fresh() {
+                link.pulse.restart(now);
                 return Some(link);
             }
         }
@@ -51,13 +58,16 @@ impl Pool {
             return;
         }
         let runtime = runtime::Handle::current().id();
-        let mut idle = lock(&self.idle);
-        let idle = idle.entry(runtime).or_default();
+        let mut all = lock(&self.idle);
+        if of(runtime, &mut all).is_none() {
+            all.push((runtime, Idle::default()));
+        }
+        let Some(idle) = of(runtime, &mut all) else { return };
         match idle.links.get_mut(&link.route) {
-            Some(links) if links.len() < self.most => links.push((Instant::now(), link)),
+            Some(links) if links.len() < self.most => links.push(link),
             Some(_) => {}
             None => {
-                idle.links.insert(link.route.clone(), vec![(Instant::now(), link)]);
+                idle.links.insert(link.route.clone(), vec![link]);
             }
         }
         if idle.sweeper.as_ref().is_none_or(JoinHandle::is_finished) {
@@ -69,14 +79,15 @@ impl Pool {
     /// is no longer needed.
     fn expire(&self, runtime: runtime::Id) -> bool {
         let mut idle = lock(&self.idle);
-        let Some(here) = idle.get_mut(&runtime) else { return false };
+        let Some(here) = of(runtime, &mut idle) else { return false };
+        let now = Instant::now();
         here.links.retain(|_, links| {
-            links.retain(|(since, _)| since.elapsed() < self.age);
+            links.retain(|link| link.idle(now) < self.age);
             !links.is_empty()
         });
         let needed = !here.links.is_empty();
         if !needed {
-            idle.remove(&runtime);
+            idle.retain(|(id, _)| *id != runtime);
         }
         needed
     }
@@ -84,10 +95,14 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        for sweeper in lock(&self.idle).drain().filter_map(|(_, idle)| idle.sweeper) {
+        for sweeper in lock(&self.idle).drain(..).filter_map(|(_, idle)| idle.sweeper) {
             sweeper.abort();
         }
     }
+}
+
+fn of(runtime: runtime::Id, all: &mut [(runtime::Id, Idle)]) -> Option<&mut Idle> {
+    all.iter_mut().find_map(|(id, idle)| (*id == runtime).then_some(idle))
 }
 
 /// Closes the idle connections of one runtime when they are too old, as long as there are any.

@@ -260,14 +260,16 @@ impl Pulse {
     }
 
     /// Begins another exchange.
-    pub(crate) fn restart(&self) {
+    pub(crate) fn restart(&self, now: Instant) {
         for flag in [&self.given, &self.off, &self.held, &self.stopped] {
             flag.store(false, Ordering::Relaxed);
         }
         *lock(&self.spoilt) = None;
         *lock(&self.heads) = Default::default();
         self.sent.store(0, Ordering::Relaxed);
-        self.write(0);
+        let nanos = nanos(now.saturating_duration_since(self.born));
+        self.moved.store(nanos, Ordering::Relaxed);
+        self.wrote.store(nanos, Ordering::Relaxed);
     }
 
     /// Counts `bytes` that were sent.
@@ -279,7 +281,12 @@ impl Pulse {
 
     /// Returns when bytes were last sent.
     pub(crate) fn wrote(&self) -> Instant {
-        self.born + Duration::from_nanos(self.wrote.load(Ordering::Relaxed))
+        self.born + self.wrote_tick()
+    }
+
+    /// Returns the [`tick`](Self::tick) at which bytes were last sent.
+    pub(crate) fn wrote_tick(&self) -> Duration {
+        Duration::from_nanos(self.wrote.load(Ordering::Relaxed))
     }
 
     /// Returns the bytes that were sent in this exchange.
@@ -299,13 +306,17 @@ impl Pulse {
 
     /// Records that bytes moved.
     pub(crate) fn beat(&self) {
-        let nanos = u64::try_from(self.born.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.moved.store(nanos, Ordering::Relaxed);
+        self.moved.store(nanos(self.tick()), Ordering::Relaxed);
     }
 
     /// Returns when bytes last moved.
     pub(crate) fn last(&self) -> Instant {
-        self.born + Duration::from_nanos(self.moved.load(Ordering::Relaxed))
+        self.born + self.moved()
+    }
+
+    /// Returns the [`tick`](Self::tick) at which bytes last moved.
+    pub(crate) fn moved(&self) -> Duration {
+        Duration::from_nanos(self.moved.load(Ordering::Relaxed))
     }
 
     pub(crate) fn is_given(&self) -> bool {
@@ -390,4 +401,8 @@ impl Pulse {
     pub(crate) fn spoilt(&self) -> Option<Error> {
         lock(&self.spoilt).take()
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

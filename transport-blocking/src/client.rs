@@ -184,7 +184,7 @@ impl<S: Service> Client<S> {
         &self.context.transport
     }
 
-    /// Returns a random seed for the jitter of a machine's delays.
+    /// Returns another seed for the jitter of a machine's delays.
     ///
     /// ```no_run
     /// # use apus_blocking::{Client, s3};
@@ -280,7 +280,7 @@ impl<S: Service> Client<S> {
     /// Returns a [`Run`] of a task, such as an upload, or of a machine: set its source or its sink,
     /// then call [`send`](Run::send).
     pub fn run<'a, T: IntoMachine<S>>(&self, task: T) -> Run<'a, T, S> {
-        self.named(short_name::<T>(), task)
+        self.named(short_name::<T>(), self.seed(), task)
     }
 
     /// Begins a transfer whose steps the caller drives: a multipart upload, by
@@ -338,16 +338,17 @@ impl<S: Service> Client<S> {
     }
 
     fn operation<'a, O: Operation<Service = S>>(&self, operation: O) -> Run<'a, BoxedCall<O>, S> {
-        let call = Call::new(operation, Arc::clone(&self.service), clock::seed());
+        let seed = clock::seed();
+        let call = Call::new(operation, Arc::clone(&self.service), seed);
         // Boxed, because a machine is moved several times before it runs, and its output after it.
-        self.named(O::NAME, BoxedCall::new(call))
+        self.named(O::NAME, seed, BoxedCall::new(call))
     }
 
-    fn named<'a, T>(&self, name: &'static str, task: T) -> Run<'a, T, S> {
+    fn named<'a, T>(&self, name: &'static str, seed: u64, task: T) -> Run<'a, T, S> {
         Run {
             task,
             service: Arc::clone(&self.service),
-            seed: clock::seed(),
+            seed,
             context: self.context.clone(),
             name,
             source: Source::none(),

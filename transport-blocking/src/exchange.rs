@@ -22,7 +22,7 @@ use apus_core::http::{
 };
 use apus_host::trace;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, EXPECT, HeaderValue};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderValue};
 use http::uri::Scheme;
 use ureq::SendBody;
 
@@ -250,6 +250,8 @@ impl Performer<'_> {
         let mut told = http::Request::new(());
         *told.method_mut() = head.method.clone();
         told.headers_mut().insert(CONTENT_LENGTH, length.into());
+        // Not sent: the head that is sent has its own. ureq would compute one.
+        told.headers_mut().insert(HOST, HeaderValue::from_static("-"));
         if expects {
             told.headers_mut().insert(EXPECT, HeaderValue::from_static("100-continue"));
         }

@@ -48,10 +48,10 @@ struct State {
     method: Method,
     /// The limit from the last byte sent to the head of the response.
     first_byte: Option<Duration>,
-    /// The minimum rate of the request's body, by times since `begun`.
+    /// The minimum rate of the request's body, by times since `begun`, when the body began.
     pace: Pace,
     window: Option<Wait>,
-    begun: Instant,
+    begun: Option<Instant>,
     /// Whether `100 Continue` arrived.
     continued: bool,
     answer: Option<(response::Parts, AnswerBody)>,
@@ -80,7 +80,7 @@ impl Conversation {
             first_byte: limits.first_byte,
             pace: Pace::new(limits.rate),
             window: limits.rate.map(|rate| rate.over.into()),
-            begun: Instant::now(),
+            begun: None,
             continued: false,
             answer: None,
             hedged,
@@ -182,7 +182,9 @@ impl Substituted {
     /// Reads until there is something to tell ureq. False if the connection ended.
     fn await_head(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let Some(conversation) = self.conversation.clone() else { return Ok(false) };
+        let begins = self.since.is_none();
         let since = *self.since.get_or_insert_with(Instant::now);
+        let now = || if begins { since } else { Instant::now() };
         let mut state = conversation.state();
         let (mut called, mut first) = (None, true);
         loop {
@@ -225,7 +227,7 @@ impl Substituted {
             if wait.after.is_zero() {
                 return Err(Error::Timeout(wait.reason));
             }
-            (called, first) = (Some(*called.get_or_insert_with(Instant::now)), false);
+            (called, first) = (Some(*called.get_or_insert_with(now)), false);
             let look = NextTimeout { after: LOOK.into(), ..wait };
             let hedged = state.hedged.as_ref().filter(|_| look.after < wait.after);
             match (self.line()?.await_input(hedged.map_or(wait, |_| look)), hedged) {
@@ -244,7 +246,7 @@ impl Substituted {
             return self.line()?.transmit_output(amount, timeout);
         };
         let mut state = conversation.state();
-        let begun = state.begun;
+        let begun = *state.begun.get_or_insert_with(Instant::now);
         state.pace.wait(begun.elapsed());
         // In each window, the peer must take some of the bytes, and over time enough of them.
         if let Some(window) = state.window

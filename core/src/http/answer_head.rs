@@ -1,7 +1,6 @@
 //! The head of a response, for transports that parse it themselves (RFC 9112, sections 2 to 5).
 
-use std::borrow::Cow;
-use std::ops::Range;
+use std::mem::MaybeUninit;
 
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
@@ -21,107 +20,85 @@ pub fn read_head(input: &[u8]) -> Result<Option<(usize, response::Parts)>, Excha
     if input.get(..known) != PROTOCOL.get(..known) {
         return Err(broken("it does not begin with HTTP/1"));
     }
-    let mut lines = Lines { input, at: 0 };
-    let Some(status_line) = lines.next()? else { return unfinished(input) };
+    let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
+    let mut parsed = httparse::Response::new(&mut []);
+    let mut parser = httparse::ParserConfig::default();
+    parser.allow_obsolete_multiline_headers_in_responses(true);
+    let longest = input.get(..MOST_BYTES).unwrap_or(input);
+    let length = match parser.parse_response_with_uninit_headers(&mut parsed, longest, &mut fields)
+    {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) if longest.len() == MOST_BYTES => return Err(too_long()),
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(error) => return Err(explained(error, longest)),
+    };
     let (mut head, ()) = http::Response::new(()).into_parts();
-    (head.version, head.status) = status(status_line)?;
+    (head.version, head.status) = status(&parsed).ok_or_else(|| broken(STATUS_LINE))?;
     // All values share one allocation.
-    let shared = lines.end().and_then(|end| input.get(..end)).map(Bytes::copy_from_slice);
-    head.headers.reserve(if shared.is_some() { USUAL_FIELDS } else { 0 });
-    let mut fields = 0;
-    loop {
-        let start = lines.at;
-        let Some(mut line) = lines.next()?.map(Cow::Borrowed) else { return unfinished(input) };
-        if line.is_empty() {
-            return Ok(Some((lines.at, head)));
-        }
-        while lines.continues() {
-            let Some(more) = lines.next()? else { return unfinished(input) };
-            // RFC 9112, section 5.2: spaces replace the fold. One, as in hyper.
-            let end = line.trim_ascii_end().len();
-            line.to_mut().truncate(end);
-            line.to_mut().push(b' ');
-            line.to_mut().extend_from_slice(more.trim_ascii());
-        }
-        fields += 1;
-        if fields > MOST_FIELDS {
-            return Err(too_many());
-        }
-        let (name, range) = field(&line)?;
-        let value = match (&shared, &line) {
-            (Some(shared), Cow::Borrowed(_)) => {
-                HeaderValue::from_maybe_shared(shared.slice(start + range.start..start + range.end))
-            }
-            _ => HeaderValue::from_bytes(line.get(range).unwrap_or_default()),
-        };
-        let value = value.map_err(|_| {
-            broken(format!("the value of header {name} contains a control character"))
-        })?;
+    let shared = Bytes::copy_from_slice(input.get(..length).unwrap_or_default());
+    head.headers.reserve(parsed.headers.len());
+    for field in &*parsed.headers {
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| broken(FIELD))?;
+        // A value that continues on further lines has their line ends.
+        let value = HeaderValue::from_maybe_shared(slice(&shared, input, field.value))
+            .or_else(|_| HeaderValue::from_maybe_shared(unfolded(field.value)))
+            .map_err(|_| control_character(name.as_str()))?;
         head.headers.append(name, value);
     }
+    Ok(Some((length, head)))
 }
 
-/// The lines of the input, without their line ends.
-struct Lines<'a> {
-    input: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Lines<'a> {
-    fn next(&mut self) -> Result<Option<&'a [u8]>, ExchangeError> {
-        let rest = self.input.get(self.at..).unwrap_or_default();
-        let Some(end) = line_feed(rest) else { return Ok(None) };
-        self.at += end + 1;
-        if self.at > MOST_BYTES {
-            return Err(too_long());
-        }
-        let line = rest.get(..end).unwrap_or_default();
-        Ok(Some(line.strip_suffix(b"\r").unwrap_or(line)))
-    }
-
-    /// Returns where the head ends, if all of it is there and it is not too long.
-    fn end(&self) -> Option<usize> {
-        let mut ahead = Lines { input: self.input, at: self.at };
-        while !ahead.next().ok()??.is_empty() {}
-        Some(ahead.at)
-    }
-
-    /// Returns whether the next line continues the last one.
-    fn continues(&self) -> bool {
-        matches!(self.input.get(self.at), Some(b' ' | b'\t'))
-    }
-}
-
-fn unfinished<T>(input: &[u8]) -> Result<Option<T>, ExchangeError> {
-    if input.len() >= MOST_BYTES { Err(too_long()) } else { Ok(None) }
-}
-
-fn status(line: &[u8]) -> Result<(Version, StatusCode), ExchangeError> {
-    let wrong = || broken("the status line is malformed");
-    let (version, rest) = match line.strip_prefix(PROTOCOL).ok_or_else(wrong)? {
-        [b'0', b' ', rest @ ..] => (Version::HTTP_10, rest),
-        [b'1', b' ', rest @ ..] => (Version::HTTP_11, rest),
-        _ => return Err(wrong()),
+fn status(parsed: &httparse::Response<'_, '_>) -> Option<(Version, StatusCode)> {
+    let version = match parsed.version? {
+        0 => Version::HTTP_10,
+        _ => Version::HTTP_11,
     };
-    let (code, reason) = rest.split_at_checked(3).ok_or_else(wrong)?;
-    if reason.first().is_some_and(|&byte| byte != b' ') {
-        return Err(wrong());
-    }
-    Ok((version, StatusCode::from_bytes(code).map_err(|_| wrong())?))
+    Some((version, StatusCode::from_u16(parsed.code?).ok()?))
 }
 
-/// Returns the name, and where the value is.
-fn field(line: &[u8]) -> Result<(HeaderName, Range<usize>), ExchangeError> {
-    let colon = line.iter().position(|&byte| byte == b':');
-    let (name, value) = colon.and_then(|at| line.split_at_checked(at)).unwrap_or((line, b""));
-    if matches!(line.first(), Some(b' ' | b'\t')) {
-        return Err(broken("the first header field begins with a space"));
+/// Returns the bytes of `shared`, a copy of the beginning of `input`, where `input` has `part`.
+fn slice(shared: &Bytes, input: &[u8], part: &[u8]) -> Bytes {
+    let start = part.as_ptr().addr().wrapping_sub(input.as_ptr().addr());
+    match start.checked_add(part.len()) {
+        Some(end) if end <= shared.len() => shared.slice(start..end),
+        // An empty value may be anywhere.
+        _ => Bytes::copy_from_slice(part),
     }
-    let name = colon.and_then(|_| HeaderName::from_bytes(name).ok());
-    let name = name.ok_or_else(|| broken("a line of the head is not a header field"))?;
-    let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii_start();
-    let start = line.len() - value.len();
-    Ok((name, start..start + value.trim_ascii_end().len()))
+}
+
+/// Returns a value that continues on further lines as one line. RFC 9112, section 5.2: spaces
+/// replace the fold. One, as in hyper.
+fn unfolded(value: &[u8]) -> Bytes {
+    let lines: Vec<&[u8]> = value.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).collect();
+    lines.join(&b' ').trim_ascii().to_vec().into()
+}
+
+/// Returns the error for a head that the parser refuses.
+fn explained(error: httparse::Error, head: &[u8]) -> ExchangeError {
+    match error {
+        httparse::Error::TooManyHeaders => too_many(),
+        httparse::Error::Status | httparse::Error::Version => broken(STATUS_LINE),
+        httparse::Error::HeaderValue => control_character(&first_controlled(head)),
+        _ => broken(FIELD),
+    }
+}
+
+/// Returns the name of the first field whose value contains a control character.
+fn first_controlled(head: &[u8]) -> String {
+    let controlled = |value: &[u8]| {
+        let value = value.strip_suffix(b"\r").unwrap_or(value);
+        value.iter().any(|&byte| byte.is_ascii_control() && byte != b'\t')
+    };
+    let mut fields = head.split(|&byte| byte == b'\n').skip(1).filter_map(|line| {
+        let colon = line.iter().position(|&byte| byte == b':')?;
+        line.split_at_checked(colon)
+    });
+    let name = fields.find(|(_, value)| controlled(value)).map_or(&b""[..], |(name, _)| name);
+    String::from_utf8_lossy(name).to_lowercase()
+}
+
+fn control_character(name: &str) -> ExchangeError {
+    broken(format!("the value of header {name} contains a control character"))
 }
 
 pub(super) fn too_long() -> ExchangeError {
@@ -136,20 +113,9 @@ pub(super) fn broken(detail: impl Into<String>) -> ExchangeError {
     ExchangeError::new(ExchangeErrorKind::Protocol, detail)
 }
 
-/// Returns where the first line feed is. Looks at 16 bytes at a time, which compilers turn into one
-/// comparison.
-fn line_feed(input: &[u8]) -> Option<usize> {
-    let block = |block: &&[u8]| block.iter().fold(false, |has, &byte| has | (byte == b'\n'));
-    let before = input.chunks(BLOCK).take_while(|bytes| !block(bytes)).count() * BLOCK;
-    let at = input.get(before..)?.iter().position(|&byte| byte == b'\n')?;
-    Some(before + at)
-}
-
 const PROTOCOL: &[u8] = b"HTTP/1.";
-/// Header fields for which there is room from the start.
-const USUAL_FIELDS: usize = 12;
-/// Bytes that are searched at a time for a line feed.
-const BLOCK: usize = 16;
+const STATUS_LINE: &str = "the status line is malformed";
+const FIELD: &str = "a line of the head is not a header field";
 
 /// The most header fields of a response. Swift allows 90 metadata fields for an object.
 pub const MOST_FIELDS: usize = 256;
@@ -234,18 +200,6 @@ mod tests {
         let (_, head) =
             read("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n 0\r\n\r\n").unwrap().unwrap();
         assert!(head.headers["content-length"].to_str().unwrap().parse::<u64>().is_err());
-    }
-
-    #[test]
-    fn line_feeds_are_found_wherever_they_are() {
-        for length in 0..70 {
-            let mut text = vec![b'a'; length];
-            assert_eq!(line_feed(&text), None);
-            for at in (0..length).rev() {
-                text[at] = b'\n';
-                assert_eq!(line_feed(&text), Some(at));
-            }
-        }
     }
 
     #[test]

@@ -25,6 +25,9 @@ impl Coding {
     /// Returns the codings in a head, in lower case and separated by commas, if any. `identity` and
     /// `aws-chunked` are left out: neither is a coding of the object.
     pub fn of(headers: &HeaderMap) -> Option<String> {
+        if !headers.contains_key(CONTENT_ENCODING) {
+            return None;
+        }
         let fields = headers.get_all(CONTENT_ENCODING).iter();
         let texts = fields.map(|field| String::from_utf8_lossy(field.as_bytes()));
         Self::read(&texts.collect::<Vec<_>>().join(","))

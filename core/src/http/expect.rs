@@ -98,10 +98,11 @@ type Told = (Range<u64>, Option<u64>);
 /// empty object with an empty 206, whose `Content-Range` is missing or has the total 0: no range
 /// exists that it could state.
 fn is_part(head: &response::Parts) -> bool {
+    if head.status != StatusCode::PARTIAL_CONTENT {
+        return false;
+    }
     let range = head.headers.get(CONTENT_RANGE).map(|value| value.as_bytes().trim_ascii());
-    let is_empty =
-        content_length(head) == Some(0) && range.is_none_or(|text| text.ends_with(b"/0"));
-    head.status == StatusCode::PARTIAL_CONTENT && !is_empty
+    content_length(head) != Some(0) || range.is_some_and(|text| !text.ends_with(b"/0"))
 }
 
 /// Parses the `Content-Range` of a response with a part of the object; `None` for any other.
@@ -150,8 +151,10 @@ impl Expect {
         if is_later(self.modified.as_ref(), head) {
             return Err(Error::integrity(CHANGED).with_status(head.status));
         }
-        let whole = content_length(head).filter(|_| !is_part(head));
-        self.same_length(whole, head.status)?;
+        let whole = || content_length(head).filter(|_| !is_part(head));
+        if self.total.is_some() {
+            self.same_length(whole(), head.status)?;
+        }
         let Some(asked) = &self.range else {
             return if head.status == StatusCode::PARTIAL_CONTENT {
                 Err(broken(head, PART.into()))
@@ -161,7 +164,7 @@ impl Expect {
         };
         let Some((range, total)) = content_range(head)? else {
             // Without a length, the object may be longer than the requested range.
-            let all = asked.start == 0 && whole.is_some_and(|length| length <= asked.end);
+            let all = asked.start == 0 && whole().is_some_and(|length| length <= asked.end);
             return if all { Ok(()) } else { Err(broken(head, WHOLE.into())) };
         };
         let complete = range.end == asked.end

@@ -1,5 +1,6 @@
 //! The only module of both transports that reads the time or gets randomness.
 
+use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime};
@@ -18,9 +19,18 @@ pub fn instant(tick: Duration) -> Instant {
     *EPOCH + tick
 }
 
-/// Returns a random seed for the jitter of delays, which is not for cryptography.
+/// Returns another seed for the jitter of delays, which is not for cryptography. Only the first of
+/// a thread is made of randomness.
 pub fn seed() -> u64 {
-    RandomState::new().hash_one(EPOCH.elapsed())
+    thread_local! {
+        static NEXT: Cell<u64> = Cell::new(RandomState::new().hash_one(EPOCH.elapsed()));
+    }
+    let seed = NEXT.get();
+    NEXT.set(seed.wrapping_add(STEP));
+    seed
 }
+
+/// Large, because a machine may count up from its seed.
+const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
 static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);

@@ -99,6 +99,7 @@ impl ObjectHead {
             None => content_length,
         };
         let mut head = Self { size, content_length, ..Self::default() };
+        let mut has_metadata = false;
         for (name, field) in headers.fields() {
             match name {
                 "accept-ranges" => head.accept_ranges = Some(field.text()),
@@ -145,11 +146,14 @@ impl ObjectHead {
                 "x-amz-website-redirect-location" => {
                     head.website_redirect_location = Some(field.text());
                 }
-                _ => {}
+                _ if name.starts_with(CHECKSUM) => head.checksums.extend(checksum(name, &field)),
+                _ => has_metadata |= name.starts_with(METADATA),
             }
         }
-        head.metadata = headers.items("x-amz-meta-");
-        head.checksums = checksums(&headers);
+        if has_metadata {
+            head.metadata = headers.items(METADATA);
+        }
+        head.checksums.sort_by_key(Declared::algorithm);
         head
     }
 
@@ -211,7 +215,7 @@ pub struct Stored {
 impl Stored {
     pub(in crate::s3) fn read(reply: &Reply) -> Self {
         let headers = Headers(&reply.head.headers);
-        let mut stored = Self { checksums: checksums(&headers), ..Self::default() };
+        let mut stored = Self::default();
         for (name, field) in headers.fields() {
             match name {
                 "etag" => stored.etag = ETag::from(field.text()),
@@ -226,9 +230,11 @@ impl Stored {
                 SSE_CUSTOMER_ALGORITHM => stored.customer_algorithm = Some(field.text()),
                 SSE_CUSTOMER_KEY_MD5 => stored.customer_key_md5 = Some(field.text()),
                 "x-amz-version-id" => stored.version_id = Some(field.text()),
+                _ if name.starts_with(CHECKSUM) => stored.checksums.extend(checksum(name, &field)),
                 _ => {}
             }
         }
+        stored.checksums.sort_by_key(Declared::algorithm);
         stored
     }
 
@@ -312,21 +318,15 @@ fn without_aws_chunked(field: &Field<'_>) -> Option<String> {
     (!kept.is_empty()).then(|| kept.join(","))
 }
 
-/// Returns the checksums; those that can't be parsed are left out.
-fn checksums(headers: &Headers<'_>) -> Vec<Declared> {
-    let mut checksums = Vec::new();
-    for (name, field) in headers.fields().filter(|(name, _)| name.starts_with(CHECKSUM)) {
-        let algorithm = Algorithm::ALL.into_iter().find(|known| known.header().as_str() == name);
-        let text = field.plain().map(str::trim).filter(|text| !text.is_empty());
-        if let (Some(algorithm), Some(text)) = (algorithm, text) {
-            checksums.extend(Declared::parse(algorithm, text));
-        }
-    }
-    checksums.sort_by_key(Declared::algorithm);
-    checksums
+/// Returns the checksum in a header, if it can be parsed.
+fn checksum(name: &str, field: &Field<'_>) -> Option<Declared> {
+    let algorithm = Algorithm::ALL.into_iter().find(|known| known.header().as_str() == name)?;
+    let text = field.plain().map(str::trim).filter(|text| !text.is_empty())?;
+    Declared::parse(algorithm, text).ok()
 }
 
 const CHECKSUM: &str = "x-amz-checksum-";
+const METADATA: &str = "x-amz-meta-";
 const SSE: &str = "x-amz-server-side-encryption";
 const SSE_BUCKET_KEY: &str = "x-amz-server-side-encryption-bucket-key-enabled";
 const SSE_CUSTOMER_ALGORITHM: &str = "x-amz-server-side-encryption-customer-algorithm";
