@@ -158,6 +158,20 @@ pub(super) fn onward<T: PartialEq>(from: Option<&T>, to: Option<T>) -> Result<T,
     }
 }
 
+/// Returns the number of the part after which the next page starts. Parts are listed in the order of
+/// their numbers: a smaller number than that of this page would cause an endless loop, too.
+pub(super) fn onward_part(from: Option<u32>, to: Option<u32>) -> Result<u32, Error> {
+    let to = onward(from.as_ref(), to)?;
+    if from.is_some_and(|from| to < from) {
+        return Err(Error::invalid_response(format!(
+            "the list of parts goes back: the marker for the next page is {to}, and that of this \
+             page is {}",
+            from.unwrap_or_default()
+        )));
+    }
+    Ok(to)
+}
+
 /// The elements of lists that have a key.
 const ENTRIES: [&str; 4] = ["Contents", "Version", "DeleteMarker", "Upload"];
 /// How many characters of a key an error has.

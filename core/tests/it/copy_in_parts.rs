@@ -253,3 +253,16 @@ fn a_copy_of_another_size_than_its_source_is_an_error_that_names_it() {
         assert_eq!(sized(head).0.unwrap().size, SIZE);
     }
 }
+
+/// Pages without names whose tokens go round.
+#[test]
+fn annotations_whose_list_does_not_end_are_left_out_and_told() {
+    let (result, requests) = run(copy(), amazon(), |method, target| {
+        let list = method == "GET" && target.contains("?annotation");
+        let next = if target.contains("token=a") { "b" } else { "a" };
+        let token = format!("<R><NextContinuationToken>{next}</NextContinuationToken></R>");
+        list.then(|| Answer::new(200).body(token))
+    });
+    assert_eq!(result.unwrap().not_copied, [NotCopied::Annotations]);
+    assert!(requests.len() < 1_020, "{} requests", requests.len());
+}

@@ -2,8 +2,8 @@
 
 use apus_core::Kind;
 use apus_core::contract::{Operation, Pages};
-use apus_core::machine::{DeleteManyOptions, S3DeletePrefix};
-use apus_core::s3::{ListObjectsV2, ListObjectsV2Output};
+use apus_core::machine::{Call, DeleteManyOptions, S3DeletePrefix};
+use apus_core::s3::{GetObjectAttributes, ListObjectsV2, ListObjectsV2Output, ListParts};
 use http::Method;
 
 use crate::support::{Answer, Sim, service};
@@ -60,6 +60,31 @@ fn pages_that_go_round_end_in_an_error() {
         assert_eq!(error.kind(), Kind::InvalidResponse, "{error}");
         assert!(at <= 4 * length + 4, "{length}: after {at} pages");
         assert!(pages.request().is_none());
+    }
+}
+
+/// Lists that a machine reads by itself: the parts of an upload and of an object.
+#[test]
+fn a_list_of_parts_that_goes_back_is_an_error() {
+    let list = ListParts { part_number_marker: Some(5), ..ListParts::new("bucket", "key", "id") };
+    let mut attributes = GetObjectAttributes::new("bucket", "key");
+    attributes.part_number_marker = Some(5);
+    for (next, goes_on) in [(4, false), (5, false), (6, true)] {
+        let page = format!(
+            "<R><IsTruncated>true</IsTruncated><NextPartNumberMarker>{next}</NextPartNumberMarker>\
+             <UploadId>id</UploadId></R>"
+        );
+        let page = Sim::new(Call::new(list.clone(), service(|_| {}), 1))
+            .run(|_, _| Answer::new(200).body(page.clone()));
+        assert_eq!(list.next(&page.result.unwrap()).is_ok(), goes_on, "{next}");
+        let page = format!(
+            "<GetObjectAttributesOutput><ObjectParts><IsTruncated>true</IsTruncated>\
+             <NextPartNumberMarker>{next}</NextPartNumberMarker></ObjectParts>\
+             </GetObjectAttributesOutput>"
+        );
+        let page = Sim::new(Call::new(attributes.clone(), service(|_| {}), 1))
+            .run(|_, _| Answer::new(200).body(page.clone()));
+        assert_eq!(attributes.next(&page.result.unwrap()).is_ok(), goes_on, "{next}");
     }
 }
 

@@ -152,6 +152,11 @@ impl Gather {
                 "the list of annotations has more than {MOST} names"
             )));
         }
+        if self.slot > MOST_REQUESTS {
+            return Err(Error::invalid_response(format!(
+                "the list of annotations does not end after {MOST_REQUESTS} pages"
+            )));
+        }
         Ok(())
     }
 }
@@ -246,3 +251,5 @@ const SLOT: u32 = 0;
 /// An object has at most 1,000 annotations ("PutObjectAnnotation", S3 API reference); beyond this
 /// many names the copy fails.
 const MOST: usize = 10_000;
+/// How many requests are made at most: one more than an object has annotations, and one for the tags.
+const MOST_REQUESTS: u32 = 1_002;

@@ -3,7 +3,7 @@
 use crate::checksum::{Algorithm, Declared, Type};
 use crate::http::ETag;
 use crate::s3::operation::*;
-use crate::s3::read::{checksums, onward, word};
+use crate::s3::read::{checksums, onward_part, word};
 use crate::s3::types::{CustomerKey, Owner};
 use crate::xml::Element;
 
@@ -39,7 +39,7 @@ impl ListParts {
         }
         let last = page.parts.last().map(|part| part.part_number);
         let marker = page.next_part_number_marker.filter(|&marker| marker > 0).or(last);
-        let marker = onward(self.part_number_marker.as_ref(), marker)?;
+        let marker = onward_part(self.part_number_marker, marker)?;
         Ok(Some(Self { part_number_marker: Some(marker), ..self.clone() }))
     }
 }

@@ -4,7 +4,7 @@ use crate::checksum::{Declared, Type};
 use crate::error::Kind;
 use crate::http::ETag;
 use crate::s3::operation::*;
-use crate::s3::read::{checksums, onward, word};
+use crate::s3::read::{checksums, onward_part, word};
 use crate::s3::types::CustomerKey;
 use crate::xml::Element;
 
@@ -56,13 +56,13 @@ impl GetObjectAttributes {
     ///
     /// # Errors
     ///
-    /// The list of parts is truncated, and the next marker is missing or is that of this request.
+    /// The list of parts is truncated, and the next marker is missing or not after that of this request.
     pub fn next(&self, answer: &GetObjectAttributesOutput) -> Result<Option<Self>, Error> {
         let Some(parts) = &answer.parts else { return Ok(None) };
         if parts.is_truncated != Some(true) {
             return Ok(None);
         }
-        let marker = onward(self.part_number_marker.as_ref(), parts.next_part_number_marker)?;
+        let marker = onward_part(self.part_number_marker, parts.next_part_number_marker)?;
         Ok(Some(Self { part_number_marker: Some(marker), ..self.clone() }))
     }
 }
