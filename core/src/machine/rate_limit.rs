@@ -1,14 +1,17 @@
 //! The limits that all machines of a client share: requests per second, requests in flight, bytes
 //! per second.
 //!
-//! The number of requests in flight adapts to the server. A response of 503 or 429 halves it, at
-//! most once in 500 ms and not below 1. Each full round of other exchanges adds one again, up to
-//! the limit.
+//! The number of requests in flight adapts to the server. A response of 503 or 429 lowers it to the
+//! number of requests that are in flight besides: the place of the refused request is not given out
+//! again. Where none is in flight besides, the next request is sent 100 ms later. Each full round of
+//! other exchanges adds one place again, up to the limit; after four rounds without a refusal, each
+//! exchange does. So a server that answers a fixed number of requests at once refuses about one
+//! request a round, and a server that refuses everything gets ten requests a second at most.
 //!
 //! ```text
 //!            a place is free, and the queue is empty
-//!     Out ───────────────────────────────────────┐      no limit of requests per second,
-//!      │  else                                   ▼      or the next of them is due
+//!     Out ───────────────────────────────────────┐      no limit of requests per second, or the
+//!      │  else                                   ▼      next of them is due, and no pause
 //!      └──────▶ Queued ── a place is freed ──▶ placed ─────────────────────────▶ Held ──▶ sent
 //!              first in, first out;              │                                ▲
 //!              one is woken for each place       └──▶ Paced, until its own time ──┘
@@ -49,7 +52,10 @@ struct State {
     at_once: u32,
     /// Places taken by requests in flight, and by waiters that were woken to send.
     taken: u32,
-    slowed: Option<Duration>,
+    /// How many rounds of exchanges ended since the last refusal, in 256ths.
+    calm: u32,
+    /// Nothing is sent before this time, after a refusal while nothing else was in flight.
+    paused: Duration,
     waiters: Waiters,
 }
 
@@ -98,7 +104,8 @@ impl RateLimits {
             bytes: None,
             at_once: most_at_once * SHARE,
             taken: 0,
-            slowed: None,
+            calm: CALM,
+            paused: Duration::ZERO,
             waiters: Waiters::new(),
         };
         Self { state: Mutex::new(state), most_at_once }
@@ -164,8 +171,11 @@ impl RateLimits {
     pub(crate) fn ended(&self, now: Now, throttled: bool) {
         let most = self.most_at_once * SHARE;
         self.change(|state| {
-            state.learn(now, throttled, most);
             state.free();
+            match throttled {
+                true => state.slow_down(now),
+                false => state.speed_up(most),
+            }
         });
     }
 
@@ -179,7 +189,7 @@ impl RateLimits {
         self.leave(line);
         let most = self.most_at_once * SHARE;
         self.change(|state| {
-            state.learn(now, false, most);
+            state.speed_up(most);
             if let Some(bucket) = &mut state.requests {
                 bucket.take(now, 1);
             }
@@ -223,7 +233,9 @@ impl State {
                 return Admit::Later(None);
             }
         }
-        match self.requests.as_mut().and_then(|bucket| bucket.try_take(now, ahead)) {
+        let pause = (now.tick < self.paused).then_some(self.paused);
+        let due = || self.requests.as_mut().and_then(|bucket| bucket.try_take(now, ahead));
+        match pause.or_else(due) {
             None => {
                 *line = Line::Held;
                 Admit::Go
@@ -251,19 +263,23 @@ impl State {
         self.free();
     }
 
-    /// Changes how many requests may be in flight, after one has ended.
-    fn learn(&mut self, now: Now, throttled: bool, most: u32) {
-        if throttled {
-            // A burst of refusals counts as one reason to slow down.
-            let recent = self.slowed.is_some_and(|at| now.tick < at + PATIENCE);
-            if !recent {
-                self.at_once = (self.at_once / 2).max(SHARE);
-                self.slowed = Some(now.tick);
-            }
-        } else {
-            let step = SHARE / self.places();
-            self.at_once = (self.at_once + step.max(1)).min(most);
+    /// Lowers the limit to what is in flight besides the request that was refused. So the refusals of
+    /// a burst lower it to what the server has accepted.
+    fn slow_down(&mut self, now: Now) {
+        self.calm = 0;
+        self.at_once = self.at_once.min(self.taken.saturating_mul(SHARE)).max(SHARE);
+        if self.taken == 0 {
+            self.paused = now.tick.saturating_add(PAUSE);
         }
+    }
+
+    /// Raises the limit by one place a round, or, if the server has refused nothing for some rounds,
+    /// by one place an exchange: then what was refused had other reasons than the load of this client.
+    fn speed_up(&mut self, most: u32) {
+        let share = (SHARE / self.places()).max(1);
+        let step = if self.calm < CALM { share } else { SHARE };
+        self.calm = self.calm.saturating_add(share).min(CALM);
+        self.at_once = self.at_once.saturating_add(step).min(most);
     }
 
     fn free(&mut self) {
@@ -331,8 +347,10 @@ impl Bucket {
 }
 
 const SHARE: u32 = 256;
-/// The time after a slow-down in which no other one counts.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// The rounds without a refusal after which the limit doubles with each round, in 256ths.
+const CALM: u32 = 4 * SHARE;
+/// The time without requests after a refusal while nothing else was in flight.
+const PAUSE: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
@@ -398,18 +416,42 @@ mod tests {
     }
 
     #[test]
-    fn slow_down_halves_once_a_burst_and_good_answers_bring_it_back() {
+    fn a_burst_of_refusals_lowers_the_limit_to_what_the_server_accepted() {
         let rate_limits = RateLimits::new(16);
-        for _ in 0..5 {
-            rate_limits.ended(at(0), true);
+        let mut lines = [Line::Out; 16];
+        for line in &mut lines {
+            assert_eq!(ask(&rate_limits, at(0), line), Admit::Go);
         }
-        assert_eq!(rate_limits.at_once(), 8);
-        rate_limits.ended(at(600), true);
+        for _ in 0..12 {
+            rate_limits.ended(at(1), true);
+            // The place of a refused request is not given out again.
+            assert_ne!(ask(&rate_limits, at(1), &mut Line::Out), Admit::Go);
+        }
         assert_eq!(rate_limits.at_once(), 4);
-        for _ in 0..200 {
-            rate_limits.ended(at(700), false);
+        // One place a round, for four rounds, and then one an exchange.
+        for (round, places) in [4, 5, 6, 7].into_iter().enumerate() {
+            assert_eq!(rate_limits.at_once(), places, "round {round}");
+            (0..places).for_each(|_| rate_limits.ended(at(2), false));
         }
-        assert_eq!(rate_limits.at_once(), 16);
+        for ended in 0..20 {
+            assert_eq!(rate_limits.at_once(), (8 + ended).min(16));
+            rate_limits.ended(at(3), false);
+        }
+    }
+
+    #[test]
+    fn after_a_refusal_of_the_only_request_in_flight_nothing_is_sent_for_100_ms() {
+        let rate_limits = RateLimits::new(16);
+        let (mut one, mut other, mut third) = (Line::Out, Line::Out, Line::Out);
+        assert_eq!(ask(&rate_limits, at(0), &mut one), Admit::Go);
+        rate_limits.ended(at(1), true);
+        let later = Admit::Later(Some(paced(at(101).tick)));
+        assert_eq!(ask(&rate_limits, at(1), &mut other), later);
+        assert_eq!(ask(&rate_limits, at(100), &mut other), later);
+        assert_eq!(ask(&rate_limits, at(100), &mut third), Admit::Later(None));
+        assert_eq!(ask(&rate_limits, at(101), &mut other), Admit::Go);
+        rate_limits.ended(at(102), false);
+        assert_eq!(ask(&rate_limits, at(102), &mut third), Admit::Go);
     }
 
     #[test]

@@ -65,6 +65,7 @@ mod pump;
 #[cfg(feature = "swift")]
 mod pump_places;
 mod rate_limit;
+mod rate_limit_adapts;
 mod regions;
 #[cfg(all(feature = "swift", feature = "credentials"))]
 mod renewal_bounds;
