@@ -1,10 +1,12 @@
 //! Copies that the server makes.
 
 use apus_blocking::s3;
+use apus_core::checksum::{Declared, Value};
 use apus_core::store::{S3Store, StoreBackend};
 use serde_json::json;
 
 use crate::Stage;
+use crate::address::shown;
 use crate::exit::{Exit, Failure};
 use crate::objects::Objects;
 use crate::open::{Bucket, Open, Target};
@@ -48,20 +50,65 @@ impl Between<'_> {
         let bucket = &self.bucket;
         let task = s3::ServerCopy::new(self.from, (&*bucket.name, id)).if_absent();
         let copied = bucket.client.run(task).cancel_on(bucket.token.clone()).send()?;
-        let from = bucket.call(s3::HeadObject::new(self.from.0, self.from.1))?;
-        let to = bucket.call(s3::HeadObject::new(&*bucket.name, id))?;
-        let is_md5 = |head: &s3::ObjectHead| head.etag.as_ref().is_some_and(s3::ETag::is_md5);
-        let other_etag = is_md5(&from) && is_md5(&to) && from.etag != to.etag;
-        if from.size != to.size || other_etag {
+        let head = |name: &str, key: &str| {
+            let head = s3::HeadObject::new(name, key);
+            bucket.call(s3::HeadObject { checksum_mode: true, ..head })
+        };
+        let (from, to) = (head(self.from.0, self.from.1)?, head(&bucket.name, id)?);
+        let Some(compared) = compared(&from, &to) else {
             let what = format!(
                 "the copy {}/{id} differs from {}/{}: compare them, and remove it",
                 bucket.name, self.from.0, self.from.1
             );
             return Err(Failure::new(Exit::Integrity, what));
-        }
+        };
         let url = self.store.options().place()?.location(id).to_string();
-        let checked = if is_md5(&from) && is_md5(&to) { "size and ETag" } else { "size" };
-        let value = json!({ "url": url, "size": copied.size, "copy_checked": checked });
-        stage.output.result(&value, Printable(&url))
+        let value = json!({ "url": url, "size": copied.size, "copy_checked": compared });
+        stage.output.result(&value, Printable(&url))?;
+        if compared == SIZE_ALONE {
+            let what = "compared by size alone, for the server states no MD5 and no checksum of the \
+                        whole object that both have: --read-again copies and compares the bytes";
+            stage.output.warn(format_args!("{}: {what}", shown(&format!("{}/{id}", bucket.name))));
+        }
+        Ok(())
     }
 }
+
+/// Returns what is the same of an object and its copy; `None` if anything differs.
+fn compared(from: &s3::ObjectHead, to: &s3::ObjectHead) -> Option<String> {
+    if from.size != to.size {
+        return None;
+    }
+    let is_md5 = |head: &s3::ObjectHead| head.etag.as_ref().is_some_and(s3::ETag::is_md5);
+    let mut same = Vec::new();
+    if is_md5(from) && is_md5(to) {
+        if from.etag != to.etag {
+            return None;
+        }
+        same.push("ETag".to_owned());
+    }
+    for value in from.checksums.iter().filter_map(whole) {
+        let mut others = to.checksums.iter().filter_map(whole);
+        if let Some(other) = others.find(|other| other.algorithm() == value.algorithm()) {
+            if other != value {
+                return None;
+            }
+            same.push(value.algorithm().to_string());
+        }
+    }
+    Some(match same.is_empty() {
+        true => SIZE_ALONE.to_owned(),
+        false => format!("size and {}", same.join(" and ")),
+    })
+}
+
+/// Returns a checksum of the object's bytes. That of its parts depends on their sizes, which a copy
+/// has others of.
+fn whole(declared: &Declared) -> Option<Value> {
+    match declared {
+        Declared::FullObject(value) => Some(*value),
+        Declared::Composite(_) => None,
+    }
+}
+
+const SIZE_ALONE: &str = "size alone";
