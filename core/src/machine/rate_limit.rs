@@ -276,7 +276,7 @@ impl State {
     /// Raises the limit by one place a round, or, if the server has refused nothing for some rounds,
     /// by one place an exchange: then what was refused had other reasons than the load of this client.
     fn speed_up(&mut self, most: u32) {
-        let share = (SHARE / self.places()).max(1);
+        let share = SHARE.div_ceil(self.places());
         let step = if self.calm < CALM { share } else { SHARE };
         self.calm = self.calm.saturating_add(share).min(CALM);
         self.at_once = self.at_once.saturating_add(step).min(most);

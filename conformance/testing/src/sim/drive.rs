@@ -9,7 +9,7 @@ use std::time::Duration;
 use apus_core::Error;
 use apus_core::contract::{Machine, OnFailure};
 use apus_core::machine::{self, Auth, Observer, Pump, Turn};
-use apus_core::now::Now;
+use apus_core::now::{Now, WaitReason};
 
 use super::faults::Phase;
 use super::schedule::How;
@@ -26,6 +26,8 @@ pub(crate) enum End<T> {
 struct Place<T> {
     ready: bool,
     wait: Option<Duration>,
+    /// It waits for a time at which the limits let it send.
+    paced: bool,
     result: Option<Result<T, Error>>,
 }
 
@@ -74,8 +76,10 @@ impl World {
             }
         });
         let mut pumps: Vec<Option<Pump<M>>> = pumps.map(Some).collect();
-        let mut places: Vec<Place<M::Output>> =
-            pumps.iter().map(|_| Place { ready: true, wait: None, result: None }).collect();
+        let mut places: Vec<Place<M::Output>> = pumps
+            .iter()
+            .map(|_| Place { ready: true, wait: None, paced: false, result: None })
+            .collect();
         let died = self.drive(&mut pumps, &mut places, &flags, &listener);
         self.hear(&listener);
         if died {
@@ -143,7 +147,7 @@ impl World {
                     }
                 }
             }
-            self.has_no_idle_place(pumps);
+            self.has_no_idle_place(pumps, places);
             let waits = places.iter().filter(|place| place.result.is_none());
             let until = waits.filter_map(|place| place.wait).min();
             let next = self.agenda.keys().next().map(|(at, _)| *at);
@@ -193,14 +197,21 @@ impl World {
         }
     }
 
-    /// Checks that none waits for a place of the limit while one is free.
-    fn has_no_idle_place<M: Machine>(&mut self, pumps: &[Option<Pump<M>>]) {
+    /// Checks that none waits for a place of the limit while one is free. What has a place, and
+    /// waits for its time to send, has taken it.
+    fn has_no_idle_place<M: Machine>(
+        &mut self,
+        pumps: &[Option<Pump<M>>],
+        stages: &[Place<M::Output>],
+    ) {
         let Some(limits) = self.rate_limits.as_ref().filter(|_| self.counts_places) else { return };
         let places = limits.at_once() as usize;
         let (mut taken, mut waiting) = (0, 0);
-        for pump in pumps.iter().flatten() {
-            taken += pump.in_flight();
-            waiting += usize::from(pump.in_flight() == 0 && pump.is_in_line());
+        for (pump, stage) in pumps.iter().zip(stages) {
+            let Some(pump) = pump else { continue };
+            let is_paced = pump.is_in_line() && stage.paced;
+            taken += pump.in_flight() + usize::from(is_paced);
+            waiting += usize::from(pump.in_flight() == 0 && pump.is_in_line() && !is_paced);
         }
         if waiting > 0 && taken < places {
             self.wrong(format!(
@@ -211,7 +222,7 @@ impl World {
 
     /// Turns one pump until it parks or is done.
     fn turn<M: Machine>(&mut self, index: usize, pump: &mut Pump<M>, place: &mut Place<M::Output>) {
-        (place.ready, place.wait) = (false, None);
+        (place.ready, place.wait, place.paced) = (false, None, false);
         for _ in 0..MOST_EVENTS {
             match pump.turn(self.now) {
                 Turn::Launch(exchange) => {
@@ -255,6 +266,7 @@ impl World {
                         continue;
                     }
                     place.wait = wait.map(|wait| wait.until);
+                    place.paced = wait.is_some_and(|wait| wait.reason == WaitReason::Pacing);
                     return;
                 }
             }
