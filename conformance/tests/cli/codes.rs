@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use apus_conformance::program::APUS;
 use apus_conformance::server::{
-    EmbeddedOpenStack, EmbeddedS3, FaultyS3, OpenStackModel, Options, Reply, Request, S3Model,
-    Scripted, ScriptedProxy,
+    EmbeddedOpenStack, EmbeddedS3, Ending, Fault, FaultyS3, OpenStackModel, OpenStackOperation,
+    Operation, Options, Plan, Reply, Request, S3Model, Scripted, ScriptedProxy,
 };
 use serde_json::Value;
 
@@ -258,13 +258,28 @@ fn arguments_that_are_not_utf_8_are_usage_errors() {
     put(&["--id", "x"]).ends(0);
 }
 
+/// squid closes the connection of a request that is longer than its limit, and says nothing.
 #[test]
-fn a_second_signal_names_what_is_left() {
-    let server = FaultyS3::start(S3Model::new().with_bucket("images")).unwrap();
-    let program = s3_at(
-        &server.endpoint(),
-        "s3_store_large_object_size = 1\ns3_store_large_object_chunk_size = 5\n",
-    );
+fn an_upload_that_a_proxy_cuts_off_names_the_option_that_sends_parts() {
+    for ending in [Ending::Drop, Ending::Reset] {
+        let plan = Plan::new().always(Operation::PutObject, Fault::Lost(ending));
+        let server = FaultyS3::start(S3Model::new().with_bucket("images").with_plan(plan)).unwrap();
+        let program = s3_at(&server.endpoint(), "");
+        for (length, is_hinted) in [(20 << 20, true), (1000, false)] {
+            let image = program.write("image", &vec![7; length]);
+            let ran = program.run(&["put", image.to_str().unwrap(), "--id", "x"]).ends(7);
+            assert!(ran.err.contains("backend fast"), "{}", ran.err);
+            let option = ran.err.contains("a proxy may limit") && ran.err.contains(PARTS);
+            assert_eq!(option, is_hinted, "{ending:?} {length}: {}", ran.err);
+        }
+    }
+}
+
+const PARTS: &str = "s3_store_large_object_size";
+
+/// Sends a program that reads from a pipe two signals after it has begun something; returns its
+/// exit code and what it said.
+fn signalled_twice(program: &Program, has_begun: impl Fn() -> bool) -> (Option<i32>, String) {
     let mut child = Command::new(&*APUS)
         .arg("--config")
         .arg(program.path("glance-api.conf"))
@@ -281,8 +296,8 @@ fn a_second_signal_names_what_is_left() {
         stdin
     });
     let begun = Instant::now();
-    while server.model().open_uploads().is_empty() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "no upload");
+    while !has_begun() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing has begun");
         thread::sleep(Duration::from_millis(50));
     }
     let stdin = feeder.join().unwrap();
@@ -294,8 +309,43 @@ fn a_second_signal_names_what_is_left() {
     }
     let output = child.wait_with_output().unwrap();
     drop(stdin);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{said}");
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_second_signal_names_what_is_left() {
+    let server = FaultyS3::start(S3Model::new().with_bucket("images")).unwrap();
+    let program = s3_at(
+        &server.endpoint(),
+        "s3_store_large_object_size = 1\ns3_store_large_object_chunk_size = 5\n",
+    );
+    let (code, said) = signalled_twice(&program, || !server.model().open_uploads().is_empty());
+    assert_eq!(code, Some(130), "{said}");
     let id = server.model().open_uploads()[0].id.clone();
     assert!(said.contains(&format!("left behind: multipart upload {id} of images/slow")), "{said}");
+}
+
+/// Deletions are slow here, so that the second signal comes while the segments are removed.
+#[test]
+fn a_second_signal_names_the_segments_that_are_left_in_swift() {
+    let slow = Fault::Delay(Duration::from_secs(3));
+    let plan = Plan::new()
+        .always(OpenStackOperation::DeleteObject, slow.clone())
+        .always(OpenStackOperation::BulkDelete, slow);
+    let model = OpenStackModel::new().with_container("glance", "images").with_plan(plan);
+    let cloud = EmbeddedOpenStack::start(model).unwrap();
+    let program = Program::new().with_swift("cold", &cloud, "images");
+    let conf = program.path("glance-api.conf");
+    let text = std::fs::read_to_string(&conf).unwrap();
+    let small = "swift_store_large_object_size = 1\nswift_store_large_object_chunk_size = 4\n";
+    std::fs::write(&conf, format!("{text}{small}")).unwrap();
+    let stored = || cloud.model().names_of("glance", "images").len();
+    let (code, said) = signalled_twice(&program, || stored() >= 4);
+    assert_eq!(code, Some(130), "{said}");
+    let model = cloud.model();
+    let left = model.names_of("glance", "images");
+    assert!(!left.is_empty(), "{said}");
+    for name in left {
+        assert!(said.contains("left behind: ") && said.contains(name), "{name}: {said}");
+    }
 }

@@ -103,6 +103,9 @@ fn completes(name: &str, options: &str, load: &str) {
     assert_eq!(typed("-b sl\t cat on\t", "6"), "only", "of another backend");
     let told = typed("ls log\t", "7");
     assert!(told.contains("logs/a b"), "{told}");
+    // The help is printed only if the name of the hash is complete.
+    let told = typed("put --hash SHA5\t --help", "hash");
+    assert!(told.contains("Usage"), "{told}");
     let told = typed("--json stat fedora --bo\t; apus completions --he\t", "8");
     assert!(told.contains("Usage"), "{told}");
 }
