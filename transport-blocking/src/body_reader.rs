@@ -9,7 +9,7 @@ use apus_core::checksum::Reading;
 use apus_core::error::ExchangeError;
 use bytes::{Buf, Bytes};
 
-use crate::passes::OnePass;
+use crate::passes::{Measuring, OnePass};
 use crate::source::{self, Ordered, PIECE, Source};
 
 /// The bytes of one request's body, before any framing.
@@ -70,6 +70,17 @@ impl<'a> BodyReader<'a> {
     /// Whether it can be read twice.
     pub(crate) fn is_rewindable(&self) -> bool {
         !matches!(self.inner, Inner::Lent { .. })
+    }
+
+    /// Waits for the turn of these bytes in the digests. Until the result is dropped, all of them
+    /// must be read without waiting for a network.
+    pub(crate) fn measure(&self) -> Option<Measuring> {
+        match (&self.inner, &self.watched) {
+            (Inner::Seekable { range, .. }, Some(watched)) => {
+                Some(watched.pass.measure(range.clone()))
+            }
+            _ => None,
+        }
     }
 
     /// Goes back to the start, after a first pass over a file.

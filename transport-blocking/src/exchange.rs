@@ -333,6 +333,7 @@ impl Performer<'_> {
     ) -> Result<(), End> {
         let config = &self.transport.config;
         let length = exchange.draft().body.len();
+        let _turn = feed.measure();
         if feed.resident().is_none() {
             if length <= config.in_memory_part_limit && !(config.reread && feed.is_rewindable()) {
                 let mut pieces = VecDeque::new();

@@ -36,6 +36,25 @@ struct State {
     length: Option<u64>,
     /// Bytes that may be held until it is their turn.
     memory: u64,
+    /// The ranges that threads read now without waiting for a network.
+    measured: Vec<Range<u64>>,
+}
+
+/// A range that its thread reads without waiting for a network, as long as this is not dropped.
+pub(crate) struct Measuring {
+    pass: Arc<OnePass>,
+    range: Range<u64>,
+}
+
+impl Drop for Measuring {
+    fn drop(&mut self) {
+        let mut state = self.pass.lock();
+        if let Some(place) = state.measured.iter().position(|range| *range == self.range) {
+            state.measured.swap_remove(place);
+        }
+        drop(state);
+        self.pass.taken.notify_all();
+    }
 }
 
 impl OnePass {
@@ -54,6 +73,7 @@ impl OnePass {
             is_whole: false,
             length: None,
             memory: 0,
+            measured: Vec::new(),
         };
         Self { state: Mutex::new(state), filled: Condvar::new(), taken: Condvar::new() }
     }
@@ -101,6 +121,19 @@ impl OnePass {
         let groups: Option<Vec<Hashers>> = state.groups.iter().cloned().collect();
         let groups = groups.filter(|_| state.is_whole)?;
         Some(Digests::join(groups.into_iter().map(Hashers::finish)))
+    }
+
+    /// Begins to measure a range. Waits while another thread measures the bytes that are next: so
+    /// the digests get the bytes of parallel parts in order, and none must be held, or read once
+    /// more for them. That thread waits for the workers alone.
+    pub(crate) fn measure(self: &Arc<Self>, range: Range<u64>) -> Measuring {
+        let mut state = self.lock();
+        state.measured.push(range.clone());
+        while !state.groups.is_empty() && state.is_before(&range) {
+            state = self.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(state);
+        Measuring { pass: Arc::clone(self), range }
     }
 
     /// Takes the next bytes of a reading, which may be passed on afterwards; waits for the workers.
@@ -204,9 +237,82 @@ impl OnePass {
     }
 }
 
+impl State {
+    /// Whether the next bytes are before this range, and are being measured.
+    fn is_before(&self, range: &Range<u64>) -> bool {
+        let next = self.pass.position();
+        next < range.start && self.measured.iter().any(|other| other.contains(&next))
+    }
+}
+
 fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Bytes that the slowest worker may be behind before readers wait for it.
 const BEHIND: u64 = 4 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use apus_core::checksum::Algorithm;
+
+    use super::*;
+
+    fn pass(memory: u64) -> Arc<OnePass> {
+        let pass = Arc::new(OnePass::new(Hashers::new([Algorithm::Md5]).unwrap()));
+        pass.begin(Some(12), memory);
+        pass
+    }
+
+    #[test]
+    fn parts_are_measured_in_order_however_their_threads_begin() {
+        let pass = pass(0);
+        let first = pass.measure(0..4);
+        let (told, hears) = mpsc::channel();
+        thread::scope(|scope| {
+            for (begun, range, bytes) in [(2, 8..12, b"ijkl"), (3, 4..8, b"efgh")] {
+                let (later, told) = (Arc::clone(&pass), told.clone());
+                scope.spawn(move || {
+                    let _turn = later.measure(range.clone());
+                    let gap = later.read(&mut Reading::new(range.start), bytes);
+                    told.send((range, gap.unwrap())).unwrap();
+                });
+                while pass.lock().measured.len() < begun {
+                    thread::yield_now();
+                }
+            }
+            assert!(hears.recv_timeout(Duration::from_millis(100)).is_err());
+            assert_eq!(pass.read(&mut Reading::new(0), b"abcd").unwrap(), None);
+            drop(first);
+            // Nothing was held, with no memory for it.
+            assert_eq!(hears.recv_timeout(Duration::from_secs(10)), Ok((4..8, None)));
+            assert_eq!(hears.recv_timeout(Duration::from_secs(10)), Ok((8..12, None)));
+        });
+        pass.settle(None);
+        let expected = Algorithm::Md5.digest(b"abcdefghijkl").unwrap();
+        assert_eq!(pass.digests().unwrap().value(Algorithm::Md5), Some(&expected));
+    }
+
+    #[test]
+    fn a_part_does_not_wait_for_bytes_that_nobody_reads() {
+        let pass = pass(3);
+        let first = pass.measure(0..4);
+        thread::scope(|scope| {
+            let (told, hears) = mpsc::channel();
+            let later = Arc::clone(&pass);
+            scope.spawn(move || {
+                let _turn = later.measure(4..12);
+                told.send(later.read(&mut Reading::new(4), b"efghijkl").unwrap()).unwrap();
+            });
+            assert!(hears.recv_timeout(Duration::from_millis(100)).is_err());
+            drop(first);
+            assert_eq!(hears.recv_timeout(Duration::from_secs(10)), Ok(Some(0..4)));
+        });
+        // Bytes before those that are next are read again: that waits for nobody.
+        let _other = pass.measure(0..4);
+        drop(pass.measure(0..4));
+    }
+}
