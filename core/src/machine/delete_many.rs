@@ -254,8 +254,7 @@ where
         let mut delay: Option<Wait> = None;
         let is_silent = answer.errors.is_empty() && answer.deleted.is_empty();
         let (failed, others) = left.failed(answer.errors);
-        let (deleted, changed) = left.deleted(&answer.deleted);
-        self.deleted += deleted;
+        self.deleted += left.deleted(&answer.deleted);
         let mut failed_others = Vec::new();
         for error in others {
             // An error for a key that was not requested counts for one that was: the server changed
@@ -303,16 +302,10 @@ where
             }
         }
         let left = left.rest();
-        if left.len() <= changed {
-            // Their keys are in the response in another form.
-            self.deleted += left.len() as u64;
-        } else {
-            // A server that names none of them never does.
-            self.one_by_one |= is_silent;
-            let conditional = left.iter().filter(|object| is_conditional(object)).cloned();
-            batch.doubtful.extend(conditional);
-            batch.ones.extend(left);
-        }
+        // A server that names none of them never does.
+        self.one_by_one |= is_silent && !left.is_empty();
+        batch.doubtful.extend(left.iter().filter(|object| is_conditional(object)).cloned());
+        batch.ones.extend(left);
         if let Some(wait) = delay {
             batch.state = State::Backoff(wait);
         } else {

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::s3::{DeleteError, DeletedObject, ObjectIdentifier};
 
-/// The objects of a request that its response has not named yet, by their keys. A key whose objects
-/// were all named keeps an empty entry.
+/// The objects of a request that its response has not named yet, by their keys.
 #[derive(Debug)]
 pub(super) struct Objects(BTreeMap<String, Vec<ObjectIdentifier>>);
 
@@ -33,15 +32,12 @@ impl Objects {
         (failed, others)
     }
 
-    /// Takes the objects that were removed. Returns how many there are, and how many keys are named
-    /// that were not requested. An object that was requested twice may be named once.
-    pub(super) fn deleted(&mut self, deleted: &[DeletedObject]) -> (u64, usize) {
-        let (mut count, mut others) = (0, 0);
+    /// Takes the objects that were removed. Returns how many there are. An object that was requested
+    /// twice may be named once. A key that was not requested is word of none that was.
+    pub(super) fn deleted(&mut self, deleted: &[DeletedObject]) -> u64 {
+        let mut count = 0;
         for one in deleted {
-            let Some(first) = self.take(&one.key, one.version_id.as_deref()) else {
-                others += usize::from(!self.0.contains_key(&one.key));
-                continue;
-            };
+            let Some(first) = self.take(&one.key, one.version_id.as_deref()) else { continue };
             count += 1;
             if let Some(same) = self.0.get_mut(&one.key) {
                 let before = same.len();
@@ -49,7 +45,7 @@ impl Objects {
                 count += (before - same.len()) as u64;
             }
         }
-        (count, others)
+        count
     }
 
     /// Takes one that was not named.
