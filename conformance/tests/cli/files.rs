@@ -330,7 +330,7 @@ fn a_place_where_something_is_mounted_is_said() {
 }
 
 /// Runs as another user where these tests run as the superuser.
-fn as_nobody(program: &Program, arguments: &[&str]) -> Ran {
+pub(crate) fn as_nobody(program: &Program, arguments: &[&str]) -> Ran {
     let binary = program.path("apus");
     if !binary.exists() {
         fs::copy(&*APUS, &binary).unwrap();

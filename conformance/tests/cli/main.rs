@@ -5,6 +5,8 @@ mod certificates;
 #[cfg(unix)]
 mod codes;
 mod copies;
+#[cfg(unix)]
+mod directories;
 mod doctor;
 mod documented;
 mod environment;

@@ -236,6 +236,11 @@ pub(crate) fn get(
     let Some(directory) = directory.filter(|_| get.recursive) else {
         return Err(Failure::usage("--include and --exclude are for --recursive"));
     };
+    if crate::locations::is_dash(directory) {
+        return Err(Failure::usage(
+            "--recursive writes files: set --output to a directory (./- is one)",
+        ));
+    }
     let open = stage.open()?;
     let target = open.target(prefix)?;
     let job = job(stage, &open, target, &get.filter, Compare::Not, get.dry_run, false)?;
@@ -263,6 +268,14 @@ impl Job<'_> {
     /// Does the work; its errors name the backend.
     fn run(&self, work: impl FnOnce(&Self) -> Result<Exit, Failure>) -> Result<Exit, Failure> {
         work(self).map_err(|failure| failure.at(&Place::of_backend(self.target.backend)))
+    }
+
+    /// Whether what can't be read may be, or may have below it, a file that is taken.
+    fn takes_unread(&self, path: &str) -> bool {
+        match path.ends_with('/') {
+            true => self.filter.takes_below(path),
+            false => self.filter.takes(path),
+        }
     }
 
     /// Names the object that a failure of the server is about.

@@ -17,9 +17,12 @@ use crate::objects::Found;
 use crate::pool;
 
 pub(super) fn run(job: &Job<'_>, directory: &Path) -> Result<Exit, Failure> {
+    if fs::metadata(directory).is_ok_and(|found| !found.is_dir()) {
+        return Err(Failure::usage(format!("{}: is not a directory", directory.display())));
+    }
     let mut report = job.report(["downloaded", "download"]);
     let mut paths = KeyPaths::new(&*job.target.name);
-    let (mut extra, mut refused) = (Vec::new(), Vec::new());
+    let (mut extra, mut refused, mut unread) = (Vec::new(), Vec::new(), Vec::new());
     let mut walk = match job.delete {
         true => Some(Walk::target(directory)?.peekable()),
         false => None,
@@ -50,12 +53,9 @@ pub(super) fn run(job: &Job<'_>, directory: &Path) -> Result<Exit, Failure> {
             job.each(job.delete, &mut |path, found| {
                 if let Some(walk) = &mut walk {
                     // What is at the target alone, and then what has the name of the object.
-                    while let Some(below) = walk
-                        .next_if(|next| next.as_ref().map_or(true, |below| below.path() <= path))
-                    {
-                        let below = below?;
+                    while let Some(below) = walk.next_if(|below| below.path() <= path) {
                         if below.path() < path {
-                            note(job, &mut extra, below);
+                            note(job, &mut extra, &mut unread, below);
                         }
                     }
                 }
@@ -64,8 +64,14 @@ pub(super) fn run(job: &Job<'_>, directory: &Path) -> Result<Exit, Failure> {
                 }
                 match paths.path(&found.name) {
                     Ok(path) => push((path.as_str().to_owned(), found)),
-                    // It marks a directory.
-                    Err(KeyPathError::Directory) => Ok(()),
+                    // It marks a directory, or that of the prefix.
+                    Err(KeyPathError::Directory | KeyPathError::Empty) if found.size == Some(0) => {
+                        Ok(())
+                    }
+                    Err(KeyPathError::Directory) => {
+                        refused.push((found.name, NAMED_AS_DIRECTORY.to_owned()));
+                        Ok(())
+                    }
                     Err(why) => {
                         refused.push((found.name, why.to_string()));
                         Ok(())
@@ -74,7 +80,7 @@ pub(super) fn run(job: &Job<'_>, directory: &Path) -> Result<Exit, Failure> {
             })?;
             if let Some(walk) = &mut walk {
                 for below in walk {
-                    note(job, &mut extra, below?);
+                    note(job, &mut extra, &mut unread, below);
                 }
             }
             Ok(())
@@ -84,16 +90,24 @@ pub(super) fn run(job: &Job<'_>, directory: &Path) -> Result<Exit, Failure> {
     for (name, why) in refused {
         report.skipped(&name, &why);
     }
+    for (path, failure) in unread {
+        report.take(Outcome::Failed(path, failure))?;
+    }
     remove(job, &mut report, extra)?;
     report.end()
 }
 
-/// Notes a file that no object has the name of.
-fn note(job: &Job<'_>, extra: &mut Vec<LocalFile>, below: Below) {
-    if let Below::File(file) = below
-        && job.filter.takes(&file.path)
-    {
-        extra.push(file);
+/// Notes a file that no object has the name of, and what can't be read.
+fn note(
+    job: &Job<'_>,
+    extra: &mut Vec<LocalFile>,
+    unread: &mut Vec<(String, Failure)>,
+    below: Below,
+) {
+    match below {
+        Below::File(file) if job.filter.takes(&file.path) => extra.push(file),
+        Below::Unread(path, failure) if job.takes_unread(&path) => unread.push((path, failure)),
+        _ => {}
     }
 }
 
@@ -147,3 +161,6 @@ fn remove(job: &Job<'_>, report: &mut Report, extra: Vec<LocalFile>) -> Result<(
     }
     Ok(())
 }
+
+const NAMED_AS_DIRECTORY: &str = "it has bytes, and its name ends with `/`, as that of no file: \
+                                  `apus get` writes it to a file of another name";

@@ -22,6 +22,20 @@ impl Filter {
         !(self.include.is_empty() && self.exclude.is_empty())
     }
 
+    /// Returns whether a path below a directory, which ends with `/`, may be taken.
+    pub(crate) fn takes_below(&self, directory: &str) -> bool {
+        if self.include.iter().any(|pattern| may_match_below(pattern, directory)) {
+            return true;
+        }
+        match self.exclude.is_empty() {
+            true => self.include.is_empty(),
+            false => {
+                let is_whole = |it: &String| it.ends_with('*') && matches(it, directory);
+                !self.exclude.iter().any(is_whole)
+            }
+        }
+    }
+
     /// Returns whether a path is taken.
     pub(crate) fn takes(&self, path: &str) -> bool {
         let any = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, path));
@@ -64,6 +78,21 @@ fn matches(pattern: &str, text: &str) -> bool {
     pattern.iter().skip(p).all(|char| *char == '*')
 }
 
+/// Returns whether a pattern matches any text that begins with this one.
+fn may_match_below(pattern: &str, beginning: &str) -> bool {
+    let fits = |(own, char): (char, char)| own == '?' || own == char;
+    match pattern.split_once('*') {
+        // What follows a `*` can be at the end.
+        Some((before, _)) if before.chars().count() <= beginning.chars().count() => {
+            before.chars().zip(beginning.chars()).all(fits)
+        }
+        _ => {
+            let length = beginning.chars().count();
+            pattern.chars().count() > length && pattern.chars().zip(beginning.chars()).all(fits)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,5 +128,35 @@ mod tests {
         assert!(!filter(&[], &["*.tmp"]).takes("x/a.tmp") && filter(&[], &["*.tmp"]).takes("a"));
         let only = filter(&["*.txt"], &["*"]);
         assert!(only.takes("a.txt") && !only.takes("a.tmp"));
+    }
+
+    #[test]
+    fn a_directory_is_left_out_only_if_nothing_below_it_is_taken() {
+        let filter = |include: &[&str], exclude: &[&str]| Filter {
+            include: include.iter().map(|&it| it.to_owned()).collect(),
+            exclude: exclude.iter().map(|&it| it.to_owned()).collect(),
+        };
+        for (include, exclude, expect) in [
+            (&[][..], &[][..], true),
+            (&[], &["a/*"], false),
+            (&[], &["*"], false),
+            (&[], &["a/*.txt"], true),
+            (&[], &["a/"], true),
+            (&[], &["b/*"], true),
+            (&["*.txt"], &[], true),
+            (&["b/*"], &[], false),
+            (&["a/b/*"], &["*"], true),
+            (&["a/b"], &["*"], true),
+            (&["a/"], &["*"], false),
+            (&["?/x"], &["*"], true),
+            (&["ab/*"], &["*"], false),
+            (&["b*"], &["*"], false),
+        ] {
+            assert_eq!(
+                filter(include, exclude).takes_below("a/"),
+                expect,
+                "{include:?} {exclude:?}"
+            );
+        }
     }
 }

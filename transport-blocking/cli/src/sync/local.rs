@@ -23,6 +23,8 @@ pub(crate) enum Below {
     File(LocalFile),
     /// What is not taken, and why: no file of its own, or without a name that a key can have.
     Skipped(String, &'static str),
+    /// What can't be read: a file, or with `/` at the end of the path a directory.
+    Unread(String, Failure),
 }
 
 /// Walks a directory. The paths are in the order of their bytes, as keys are listed: a directory is
@@ -62,33 +64,6 @@ impl Walk {
             _ => Self::new(directory),
         }
     }
-
-    fn step(&mut self) -> Result<Option<Below>, Failure> {
-        loop {
-            let Some(level) = self.open.last_mut() else { return Ok(None) };
-            let Some(next) = level.pop() else {
-                self.open.pop();
-                continue;
-            };
-            match next.kind {
-                Kind::Skipped(why) => return Ok(Some(Below::Skipped(next.path, why))),
-                Kind::Directory => self.open.push(entries(&next.at, &next.path)?),
-                Kind::File => {
-                    let found = match fs::symlink_metadata(&next.at) {
-                        // It was removed meanwhile.
-                        Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                        found => found.map_err(|error| Failure::file(&next.at, &error))?,
-                    };
-                    return Ok(Some(Below::File(LocalFile {
-                        path: next.path,
-                        at: next.at,
-                        size: found.len(),
-                        modified: found.modified().ok(),
-                    })));
-                }
-            }
-        }
-    }
 }
 
 impl Below {
@@ -96,16 +71,37 @@ impl Below {
     pub(crate) fn path(&self) -> &str {
         match self {
             Self::File(file) => &file.path,
-            Self::Skipped(path, _) => path,
+            Self::Skipped(path, _) | Self::Unread(path, _) => path,
         }
     }
 }
 
 impl Iterator for Walk {
-    type Item = Result<Below, Failure>;
+    type Item = Below;
 
-    fn next(&mut self) -> Option<Self::Item> {
-        self.step().transpose()
+    fn next(&mut self) -> Option<Below> {
+        loop {
+            let Some(Next { path, at, kind }) = self.open.last_mut()?.pop() else {
+                self.open.pop();
+                continue;
+            };
+            match kind {
+                Kind::Skipped(why) => return Some(Below::Skipped(path, why)),
+                Kind::Directory => match entries(&at, &path) {
+                    Ok(below) => self.open.push(below),
+                    Err(failure) => return Some(Below::Unread(path, failure)),
+                },
+                Kind::File => match fs::symlink_metadata(&at) {
+                    // It was removed meanwhile.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Some(Below::Unread(path, Failure::file(&at, &error))),
+                    Ok(found) => {
+                        let (size, modified) = (found.len(), found.modified().ok());
+                        return Some(Below::File(LocalFile { path, at, size, modified }));
+                    }
+                },
+            }
+        }
     }
 }
 
@@ -151,9 +147,9 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "x").unwrap();
         }
-        let walked = Walk::new(&folder).unwrap().map(|below| match below.unwrap() {
+        let walked = Walk::new(&folder).unwrap().map(|below| match below {
             Below::File(file) => file.path,
-            Below::Skipped(path, why) => panic!("{path}: {why}"),
+            other => panic!("{other:?}"),
         });
         let walked: Vec<String> = walked.collect();
         let mut sorted = paths.map(str::to_owned).to_vec();

@@ -1,6 +1,5 @@
 //! From a directory to a prefix.
 
-use std::iter::Peekable;
 use std::path::Path;
 
 use apus_blocking::{s3, swift};
@@ -22,7 +21,7 @@ pub(super) fn run(
 ) -> Result<Exit, Failure> {
     let mut walk = Walk::new(directory)?.peekable();
     let mut report = job.report(["uploaded", "upload"]);
-    let (mut extra, mut skipped) = (Vec::new(), Vec::new());
+    let (mut extra, mut skipped, mut unread) = (Vec::new(), Vec::new(), Vec::new());
     let work = |(file, found): (LocalFile, Option<Found>)| {
         let name = format!("{}{}", job.target.name, file.path);
         match one(job, &name, &file, found.as_ref(), properties, replace) {
@@ -45,16 +44,20 @@ pub(super) fn run(
                     skipped.push((path, why));
                     Ok(())
                 }
+                Below::Unread(path, failure) if job.takes_unread(&path) => {
+                    unread.push((path, failure));
+                    Ok(())
+                }
                 Below::File(file) if job.filter.takes(&file.path) => push((file, found)),
                 _ => Ok(()),
             };
             // Without anything to compare with, nothing is listed.
             if job.compare != super::Compare::Not || job.delete {
                 job.each(true, &mut |path, found| {
-                    while let Some(below) = before(&mut walk, |own| own < path)? {
+                    while let Some(below) = walk.next_if(|below| below.path() < path) {
                         file(below, None)?;
                     }
-                    match before(&mut walk, |own| own == path)? {
+                    match walk.next_if(|below| below.path() == path) {
                         Some(below) => file(below, Some(found)),
                         None => {
                             if job.delete && job.filter.takes(path) {
@@ -65,21 +68,18 @@ pub(super) fn run(
                     }
                 })?;
             }
-            walk.try_for_each(|below| file(below?, None))
+            walk.try_for_each(|below| file(below, None))
         },
     )?;
     drop(shown);
     for (path, why) in skipped {
         report.skipped(&path, why);
     }
+    for (path, failure) in unread {
+        report.take(Outcome::Failed(path, failure))?;
+    }
     remove(job, &mut report, extra)?;
     report.end()
-}
-
-/// Returns the next entry if its path is so.
-fn before(walk: &mut Peekable<Walk>, is: impl Fn(&str) -> bool) -> Result<Option<Below>, Failure> {
-    // An error is taken too.
-    walk.next_if(|next| next.as_ref().map_or(true, |below| is(below.path()))).transpose()
 }
 
 /// Uploads one file, unless it is equal to the object. Returns the bytes.
