@@ -148,6 +148,18 @@ fn a_bucket_or_container_that_does_not_exist_is_not_found() {
 }
 
 #[test]
+fn a_configuration_without_a_backend_is_a_wrong_one() {
+    let program = Program::new();
+    std::fs::create_dir(program.path("none.d")).unwrap();
+    program.write("none.conf", b"[DEFAULT]\n");
+    for config in ["none.d", "none.conf"] {
+        let mut command = Command::new(&*APUS);
+        command.args(["-c", config, "ls"]);
+        program.finish(command, b"").ends(6).says("has no backend in S3 or Swift");
+    }
+}
+
+#[test]
 fn a_proxy_that_refuses_the_password_has_the_code_of_a_refusal() {
     let server = EmbeddedS3::start(Options::new().tls(false).bucket("images")).unwrap();
     let proxy = ScriptedProxy::start(Some(("u", "p")), false).unwrap();

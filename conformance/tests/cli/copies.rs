@@ -108,3 +108,26 @@ fn a_copy_that_is_refused_reads_no_more_of_its_source() {
     // To read the whole source takes a minute.
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
 }
+
+#[test]
+fn a_copy_by_the_server_that_fails_names_its_source_or_itself() {
+    let model = S3Model::new().with_bucket("images").with_bucket("copies");
+    let model = model.with_object("images", "a/1", "1").with_object("copies", "a/1", "old");
+    let server = FaultyS3::start(model).unwrap();
+    let program = Program::new().with_endpoint("fast", &server.endpoint(), "images").with_endpoint(
+        "cold",
+        &server.endpoint(),
+        "copies",
+    );
+    let at = |backend: &str| format!("backend {backend} at {}", server.endpoint());
+    for command in
+        [&["copy", "-R", "a/", "--to", "cold"][..], &["copy", "a/1", "x", "--to", "cold"]]
+    {
+        let ran = program.run(command).ends(9);
+        let place = format!("{}, bucket copies, key a/1: ", at("cold"));
+        let ran = ran.says(&place).says("already exists");
+        let place = format!("{}, bucket images, key x: ", at("fast"));
+        assert_eq!(ran.err.contains(&place), command.contains(&"x"), "{ran:?}");
+    }
+    assert_eq!(server.model().object("copies", "a/1").unwrap().body, "old");
+}

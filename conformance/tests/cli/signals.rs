@@ -117,11 +117,14 @@ impl Stage {
 
     /// Runs a command; returns whether the moment came.
     fn run(&self, arguments: &[&str], moment: Moment) -> (Ran, bool) {
+        self.run_by(Command::new(&*APUS), arguments, moment)
+    }
+
+    fn run_by(&self, mut command: Command, arguments: &[&str], moment: Moment) -> (Ran, bool) {
         self.reset();
         self.aim.arrived.store(0, Ordering::SeqCst);
         self.aim.process.store(0, Ordering::SeqCst);
         *self.aim.moment.lock().unwrap() = Some(moment);
-        let mut command = Command::new(&*APUS);
         command.arg("--config").arg(self.program.path("glance-api.conf")).args(arguments);
         command.current_dir(self.program.path(""));
         command.env("XDG_STATE_HOME", self.program.path("state"));
@@ -257,6 +260,31 @@ fn a_removal_that_is_stopped_says_how_far_it_got() {
         assert!(ran.code != 0 || left == 1, "{what}");
         assert!(left >= 1, "{what}");
     });
+}
+
+/// A login that ends sends SIGHUP, which `nohup` has a program ignore.
+#[cfg(target_os = "linux")]
+#[test]
+fn under_nohup_a_login_that_ends_stops_nothing() {
+    let stage = Stage::new();
+    for (command, requests) in
+        [(&["put", "image"][..], 3), (&["get", "stored", "-o", "out/file"], 2)]
+    {
+        for request in 1..=requests {
+            let mut nohup = Command::new("nohup");
+            nohup.arg(&*APUS);
+            let moment = Moment { request, signal: "HUP", again: true };
+            let (ran, came) = stage.run_by(nohup, command, moment);
+            assert!(came, "{ran:?}");
+            let ran = ran.ends(0);
+            assert!(!ran.err.contains("stopp"), "{ran:?}");
+        }
+    }
+    // Another signal still stops it.
+    let mut nohup = Command::new("nohup");
+    nohup.arg(&*APUS);
+    let moment = Moment { request: 2, signal: "TERM", again: false };
+    stage.run_by(nohup, &["put", "image"], moment).0.ends(130).says("stopping");
 }
 
 /// Ctrl-C in a terminal ends also the program before the pipe: its rows are not complete.

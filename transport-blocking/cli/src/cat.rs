@@ -16,7 +16,8 @@ pub(crate) fn run(stage: &Stage, locations: &[String]) -> Result<Exit, Failure> 
     let stored = locations.iter().map(|location| open.stored(location));
     for (stored, location) in stored.collect::<Result<Vec<_>, _>>()?.iter().zip(locations) {
         let got = open.stores.get(stored, &Get::default(), Sink::writer(io::stdout()));
-        got.map_err(open.at(stored)).map_err(|failure| match locations.len() {
+        let got = got.map_err(|error| open.at(stored)(error).of_output("standard output"));
+        got.map_err(|failure| match locations.len() {
             1 => failure,
             _ => failure.of(location),
         })?;

@@ -190,6 +190,21 @@ impl Failure {
         Self::new(Exit::of_io(error.kind()), format!("{}: {error}", path.display()))
     }
 
+    /// Says of a failure to write an object to a file, or to standard output, that it is about this.
+    #[must_use]
+    pub(crate) fn of_output(self, name: &str) -> Self {
+        let failure = self.error.as_ref().and_then(Error::exchange_error);
+        let Some(failure) = failure.filter(|it| it.kind() == ExchangeErrorKind::Sink) else {
+            return self;
+        };
+        let detail = failure.detail();
+        let message = match detail.contains(name) {
+            true => detail.to_owned(),
+            false => format!("{name}: {detail}"),
+        };
+        Self { message, ..self }
+    }
+
     /// Names the place that the failure is about, and the option that helps.
     #[must_use]
     pub(crate) fn at(mut self, place: &Place) -> Self {

@@ -85,8 +85,9 @@ pub(crate) fn run(stage: &Stage, arguments: &Get) -> Result<Exit, Failure> {
         (Some(path), false) => resume::get::tell_left(stage, path),
         (None, false) => {}
     }
+    let name = path.map_or("standard output".into(), |path| path.display().to_string());
     let sink = match path {
-        Some(path) => Sink::path(path)?,
+        Some(path) => Sink::path(path).map_err(|error| Failure::from(error).of_output(&name))?,
         None => Sink::writer(io::stdout()),
     };
     let place = Place::of_stored(&open, &stored);
@@ -94,7 +95,8 @@ pub(crate) fn run(stage: &Stage, arguments: &Get) -> Result<Exit, Failure> {
     // A terminal that shows the bytes shows no progress between them.
     let is_apart = path.is_some() || !io::stdout().is_terminal();
     let shown = is_apart.then(|| open.watch.show(place.key().unwrap_or("get"), total));
-    let got = open.stores.get(&stored, &get, &sink).map_err(open.at(&stored))?.outcome;
+    let got = open.stores.get(&stored, &get, &sink);
+    let got = got.map_err(|error| open.at(&stored)(error).of_output(&name))?.outcome;
     drop(shown);
     for remark in sink.remarks() {
         stage.output.remark(&remark);

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use apus_blocking::{CancelToken, Stores};
 use apus_core::contract::OnFailure;
 use apus_host::files::remove_unfinished;
+#[cfg(target_os = "linux")]
+use nix::sys::signal::{SigSet, Signal};
 
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -27,6 +29,8 @@ impl Interrupt {
         }
         let token = SHARED.get_or_init(CancelToken::new).clone();
         let cancelled = token.clone();
+        #[cfg(target_os = "linux")]
+        keep_ignored();
         ctrlc::set_handler(move || {
             if AGAIN.swap(true, Ordering::AcqRel) {
                 crate::progress::end();
@@ -69,6 +73,22 @@ impl Interrupt {
     /// Returns whether a signal arrived.
     pub(crate) fn came(&self) -> bool {
         self.0.is_cancelled()
+    }
+}
+
+/// `nohup` has a program ignore SIGHUP, which the handler would end: the signal stays blocked in this
+/// thread and in those that it starts.
+#[cfg(target_os = "linux")]
+fn keep_ignored() {
+    // Safe code can only read here how a signal is handled.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // The lowest bit is that of the signal 1, SIGHUP.
+    if ignored.is_some_and(|mask| mask & 1 == 1) {
+        let mut hangup = SigSet::empty();
+        hangup.add(Signal::SIGHUP);
+        let _ = hangup.thread_block();
     }
 }
 

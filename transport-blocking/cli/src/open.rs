@@ -163,6 +163,9 @@ impl Open {
             Some(id) => self.named(id),
             None => core.default_backend().ok_or_else(|| {
                 let ids: Vec<&str> = core.ids().collect();
+                if ids.is_empty() {
+                    return Failure::configuration(NO_BACKEND);
+                }
                 Failure::usage(format!(
                     "missing --backend: no default backend is configured: use one of {}",
                     ids.join(", ")
@@ -424,3 +427,6 @@ fn no_backend(stores: &store::Stores, id: &str) -> Failure {
     let ids: Vec<&str> = stores.ids().collect();
     Failure::usage(format!("unknown backend {id:?}: use one of {}", ids.join(", ")))
 }
+
+const NO_BACKEND: &str =
+    "the configuration has no backend in S3 or Swift: `apus config check` shows what it has";

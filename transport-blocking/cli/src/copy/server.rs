@@ -11,10 +11,13 @@ use crate::exit::{Exit, Failure};
 use crate::objects::Objects;
 use crate::open::{Bucket, Open, Target};
 use crate::output::Printable;
+use crate::place::Place;
 
 /// An object, and the bucket that it is copied into by the server.
 pub(super) struct Between<'a> {
     bucket: Bucket,
+    here: &'a StoreBackend,
+    there: &'a StoreBackend,
     from: (&'a str, &'a str),
     store: &'a S3Store,
 }
@@ -23,7 +26,7 @@ pub(super) struct Between<'a> {
 /// `again`: the copy is to be read by the client.
 pub(super) fn between<'a>(
     open: &Open,
-    target: &'a Target<'_>,
+    target: &'a Target<'a>,
     there: &'a StoreBackend,
     again: bool,
 ) -> Result<Option<Between<'a>>, Failure> {
@@ -41,26 +44,35 @@ pub(super) fn between<'a>(
     }
     let Objects::S3(bucket, _) = open.objects(there)? else { return Ok(None) };
     let from = (target.container.as_deref().unwrap_or(here.bucket()), &*target.name);
-    Ok(Some(Between { bucket, from, store }))
+    Ok(Some(Between { bucket, here: target.backend, there, from, store }))
 }
 
 impl Between<'_> {
     /// Copies the object to this name, replaces nothing, and compares both sides.
     pub(super) fn run(&self, stage: &Stage, id: &str) -> Result<(), Failure> {
         let bucket = &self.bucket;
+        let source = Place::of_new(self.here, self.from.1).in_container(self.from.0);
+        let copy = Place::of_new(self.there, id);
         let task = s3::ServerCopy::new(self.from, (&*bucket.name, id)).if_absent();
-        let copied = bucket.client.run(task).cancel_on(bucket.token.clone()).send()?;
-        let head = |name: &str, key: &str| {
+        let copied = bucket.client.run(task).cancel_on(bucket.token.clone()).send();
+        let copied = copied.map_err(|error| {
+            // The source is looked at first; that there is no copy yet is no error.
+            let is_of_source = error.operation() == Some("HeadObject") && error.is_not_found();
+            Failure::from(error).at(if is_of_source { &source } else { &copy })
+        })?;
+        let head = |name: &str, key: &str, place: &Place| {
             let head = s3::HeadObject::new(name, key);
-            bucket.call(s3::HeadObject { checksum_mode: true, ..head })
+            let head = bucket.call(s3::HeadObject { checksum_mode: true, ..head });
+            head.map_err(|error| Failure::from(error).at(place))
         };
-        let (from, to) = (head(self.from.0, self.from.1)?, head(&bucket.name, id)?);
+        let from = head(self.from.0, self.from.1, &source)?;
+        let to = head(&bucket.name, id, &copy)?;
         let Some(compared) = compared(&from, &to) else {
             let what = format!(
                 "the copy {}/{id} differs from {}/{}: compare them, and remove it",
                 bucket.name, self.from.0, self.from.1
             );
-            return Err(Failure::new(Exit::Integrity, what));
+            return Err(Failure::new(Exit::Integrity, what).at(&copy));
         };
         let url = self.store.options().place()?.location(id).to_string();
         let value = json!({ "url": url, "size": copied.size, "copy_checked": compared });

@@ -112,7 +112,7 @@ pub(crate) fn run(
         (&*file).seek(SeekFrom::Start(has)).map_err(file_failed)?;
         let sink = Sink::writer(Arc::clone(&file));
         open.stores.get(stored, &rest, &sink).map_err(|error| {
-            let failure = open.at(stored)(error);
+            let failure = open.at(stored)(error).of_output(&path.display().to_string());
             let kept = format!("kept in {}; to continue: --resume", part.display());
             let message = format!("{}; {kept}", failure.message);
             Failure { message, ..failure }

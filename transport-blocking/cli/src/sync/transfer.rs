@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use apus_blocking::{Source, s3, swift};
+use apus_core::Error;
 use apus_core::store::config::SwiftOptions;
 use clap::Args;
 
@@ -78,14 +79,18 @@ pub(super) fn upload(
 /// Downloads an object to a file, which gets the object's time.
 pub(super) fn download(objects: &Objects<'_>, found: &Found, file: &Path) -> Result<u64, Failure> {
     let (container, name) = (&*found.container, &*found.name);
+    let at = file.display().to_string();
+    let failed = |error: Error| Failure::from(error).of_output(&at);
     let bytes = match objects {
         Objects::S3(bucket, _) => {
             let run = bucket.client.run(s3::Download::new(container, name));
-            run.to_path(file)?.cancel_on(bucket.token.clone()).send()?.bytes
+            let run = run.to_path(file).map_err(failed)?.cancel_on(bucket.token.clone());
+            run.send().map_err(failed)?.bytes
         }
         Objects::Swift(account, _) => {
             let run = account.client.run(swift::Download::new(container, name));
-            run.to_path(file)?.cancel_on(account.token.clone()).send()?.bytes
+            let run = run.to_path(file).map_err(failed)?.cancel_on(account.token.clone());
+            run.send().map_err(failed)?.bytes
         }
     };
     if let Some(time) = time_of(found) {
