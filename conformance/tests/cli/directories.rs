@@ -102,3 +102,18 @@ fn a_target_that_is_no_directory_is_said_once() {
     program.run(&["get", "-R", "fast:", "-o", "-"]).ends(2).says("set --output to a directory");
     assert!(!program.path("-").exists());
 }
+
+/// The client that stores an object chooses its name, and could state another error with it.
+#[test]
+fn a_name_with_a_line_end_is_in_one_line_of_an_error() {
+    let (_server, program) = stage(&[("d/a\napus: b", "1")]);
+    let ran = program.run(&["get", "-R", "fast:d", "-o", "down"]).ends(9);
+    let ran = ran.says("apus: skipped d/a\\napus: b: the name");
+    assert_eq!(ran.err.lines().filter(|line| line.starts_with("apus: ")).count(), 2, "{ran:?}");
+    let ran = program.run(&["put", "missing\nfile"]).ends(1);
+    assert_eq!(ran.err.lines().count(), 1, "{ran:?}");
+    let ran = program.run(&["get", "d/a\napus: b", "-o", "none\ndir/file"]).ends(1);
+    assert_eq!(ran.err.lines().count(), 1, "{ran:?}");
+    let ran = program.run(&["stat", "x\ny", "x\nz"]).ends(9);
+    assert_eq!(ran.err.lines().count(), 3, "{ran:?}");
+}

@@ -159,3 +159,20 @@ fn objects_in_swift_lose_their_segments_too() {
     }
     program.run(&["rm", "-r", "--all", "--versions"]).ends(2).says("S3");
 }
+
+#[test]
+fn a_removal_counts_what_it_removes_also_if_it_ends_early() {
+    let server = FaultyS3::start(full("images", 3)).unwrap();
+    let program = Program::new().with_endpoint("fast", &server.endpoint(), "images");
+    let dry = program.run_with(&["rm", "-n", "-"], b"old/00001\nnone\n").ends(9);
+    dry.prints("1 objects would be removed").says("none: the object does not exist");
+    // Names are read 10,000 at a time.
+    let mut names = String::from("old/00001\n");
+    for at in 0..9_999 {
+        names += &format!("none/{at}\n");
+    }
+    let input = [names.as_bytes(), b"\xff\n"].concat();
+    let ran = program.run_with(&["rm", "-"], &input).ends(2).says("UTF-8");
+    ran.prints("removed 10000 objects");
+    assert_eq!(server.model().keys("images"), ["kept", "old/00000", "old/00002"]);
+}

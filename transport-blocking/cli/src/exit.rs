@@ -145,7 +145,7 @@ Exit codes:
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
-    /// One line for each error.
+    /// One line, or of an invalid configuration one for each error.
     pub(crate) message: String,
     /// The server's request id.
     pub(crate) request_id: Option<String>,

@@ -132,9 +132,11 @@ impl Output {
                 }
                 writeln!(out, "{}", json!({ "error": error }))
             }
-            (_, false) => {
+            // One line for each error of the configuration.
+            (Exit::Configuration, false) => {
                 message.lines().try_for_each(|line| writeln!(out, "apus: {}", Printable(line)))
             }
+            (_, false) => writeln!(out, "apus: {}", Printable(message)),
         };
         let _ = beside(|| io::stderr().lock().write_all(&out));
         *exit

@@ -76,15 +76,17 @@ pub(crate) fn run(stage: &Stage, rm: &Rm) -> Result<Exit, Failure> {
                  --all to do so",
             ));
         }
-        targets.iter().try_for_each(|target| {
+        let done = targets.iter().try_for_each(|target| {
             let removed = removal.prefix(target, rm.versions);
             removed.map_err(|failure| failure.at(&Place::of_backend(target.backend)))
-        })?;
+        });
+        removal.or_tell(done)?;
     } else if rm.locations.iter().any(|location| location == "-") {
         if rm.locations.len() > 1 {
             return Err(Failure::usage("names come from standard input or from arguments"));
         }
-        removal.names(Names::of_stdin(rm.null))?;
+        let done = removal.names(Names::of_stdin(rm.null));
+        removal.or_tell(done)?;
     } else {
         removal.each(&rm.locations)?;
         return removal.total.end_of(rm.locations.len());
@@ -260,8 +262,10 @@ impl Removal<'_> {
         for batch in names {
             let batch = batch?;
             if self.dry {
+                let failed = self.total.failures.len();
                 self.each(&batch)?;
-                self.total.removed += batch.len() as u64;
+                let failed = self.total.failures.len() - failed;
+                self.total.removed += (batch.len() - failed) as u64;
                 continue;
             }
             let groups = batches::grouped(self.open, &batch)?;
@@ -311,18 +315,30 @@ impl Removal<'_> {
         self.total.failures.push(failure);
     }
 
-    fn end(self) -> Result<Exit, Failure> {
-        let Total { removed, missing, segments, failures } = self.total;
+    /// Says what a removal that ended early has removed.
+    fn or_tell(&self, done: Result<(), Failure>) -> Result<(), Failure> {
+        if done.is_err() && self.total.removed > 0 {
+            self.tell()?;
+        }
+        done
+    }
+
+    fn tell(&self) -> Result<(), Failure> {
+        let Total { removed, missing, segments, failures } = &self.total;
         let key = if self.dry { "would_remove" } else { "removed" };
         let value = json!({ key: removed, "missing": missing, "failed": failures.len() });
-        let what = if segments { "objects and segments" } else { "objects" };
+        let what = if *segments { "objects and segments" } else { "objects" };
         let text = match (self.dry, missing) {
             (true, _) => format!("{removed} objects would be removed"),
             (false, 0) => format!("removed {removed} {what}"),
             (false, missing) => format!("removed {removed} {what}, {missing} did not exist"),
         };
-        self.output.result(&value, text)?;
-        match failures.len() {
+        self.output.result(&value, text)
+    }
+
+    fn end(self) -> Result<Exit, Failure> {
+        self.tell()?;
+        match self.total.failures.len() {
             0 => Ok(Exit::Done),
             failures => {
                 let message = format!("{failures} objects were not removed");
