@@ -4,10 +4,10 @@ use std::ops::{Deref, DerefMut};
 
 /// A list of a few items, used as a slice. A single item is stored in place; two or more are in a
 /// [`Vec`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Few<T>(Items<T>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Items<T> {
     None,
     One(T),
@@ -30,6 +30,40 @@ impl<T> Few<T> {
                 Items::More(items)
             }
         };
+    }
+
+    /// Removes an item, whose place the last one gets. `None` if there are not so many.
+    pub(crate) fn swap_remove(&mut self, at: usize) -> Option<T> {
+        match &mut self.0 {
+            Items::More(items) => (at < items.len()).then(|| items.swap_remove(at)),
+            Items::One(_) if at > 0 => None,
+            one => match std::mem::replace(one, Items::None) {
+                Items::One(item) => Some(item),
+                Items::More(_) | Items::None => None,
+            },
+        }
+    }
+}
+
+impl<T: PartialEq> PartialEq for Few<T> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<T: Eq> Eq for Few<T> {}
+
+impl<T> IntoIterator for Few<T> {
+    type Item = T;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<T>, std::vec::IntoIter<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let (one, more) = match self.0 {
+            Items::None => (None, Vec::new()),
+            Items::One(item) => (Some(item), Vec::new()),
+            Items::More(items) => (None, items),
+        };
+        one.into_iter().chain(more)
     }
 }
 
@@ -119,6 +153,14 @@ mod tests {
         assert_eq!(*few, ["a", "b", "c"]);
         few[0] = "z";
         assert_eq!(<[&str; 3]>::try_from(few), Ok(["z", "b", "c"]));
+        let mut few = Few::from_iter(["a", "b", "c"]);
+        assert_eq!((few.swap_remove(3), few.swap_remove(0)), (None, Some("a")));
+        assert_eq!(few, Few::from_iter(["c", "b"]));
+        assert_eq!((few.swap_remove(1), few.swap_remove(1)), (Some("b"), None));
+        assert_eq!(few, Few::from_iter(["c"]));
+        let mut few = Few::from_iter(["a"]);
+        assert_eq!((few.swap_remove(1), few.swap_remove(0)), (None, Some("a")));
+        assert_eq!((few.swap_remove(0), few.len()), (None, 0));
         assert_eq!(<[u8; 2]>::try_from(Few::from(vec![7])), Err(Few::from_iter([7])));
     }
 }

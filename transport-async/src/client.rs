@@ -28,7 +28,7 @@ use tokio::sync::oneshot;
 use crate::builder::ClientBuilder;
 use crate::config::TransportConfig;
 use crate::connect::Connector;
-use crate::drive::{DriveContext, drive, in_span, spanned};
+use crate::drive::{DriveContext, drive, drive_call, in_span, spanned};
 use crate::ends::Ends;
 use crate::exchange::ExchangeInProgress;
 use crate::pages::{Items, PageStream};
@@ -304,8 +304,11 @@ impl<S: Service> Client<S> {
     /// # Errors
     ///
     /// The server refuses the request, the exchange fails, or the operation's members are invalid.
-    pub async fn call<O: Operation<Service = S>>(&self, operation: O) -> Result<O::Output, Error> {
-        self.exchange(operation, Source::none()).await
+    pub fn call<O: Operation<Service = S>>(
+        &self,
+        operation: O,
+    ) -> impl Future<Output = Result<O::Output, Error>> + use<'_, O, S> {
+        self.exchange(operation, Source::none())
     }
 
     /// Calls an operation whose body is a range of `source`.
@@ -474,23 +477,28 @@ impl<S: Service> Client<S> {
     }
 
     /// Runs in the caller's own task, because a dropped call has nothing to clean up.
-    async fn exchange<O: Operation<Service = S>>(
+    fn exchange<O: Operation<Service = S>>(
         &self,
         operation: O,
         source: Source,
-    ) -> Result<O::Output, Error> {
-        // Boxed, because a machine is moved several times before it runs, and its output after it.
+    ) -> impl Future<Output = Result<O::Output, Error>> + use<'_, O, S> {
+        // Boxed before the future is made, because a machine is moved several times before it runs,
+        // and its output after it.
         let call = BoxedCall::new(Call::new(operation, Arc::clone(&self.service), self.seed()));
-        let ends = self.ends(source, Sink::none());
-        let with = DriveContext {
-            auths: self.auths.clone(),
-            ends,
-            tokens: Vec::new(),
-            running: None,
-            peek: None,
-        };
-        let driven = drive(call, &self.transport, with);
-        spanned(O::NAME, driven).await.map(|output| *output)
+        spanned(O::NAME, async move {
+            let ends = self.ends(source, Sink::none());
+            let auths = Arc::clone(&self.auths);
+            let output = match ends.source.is_given() {
+                false => drive_call(call, &self.transport, auths, &ends).await,
+                true => {
+                    let (tokens, running, peek) = (Vec::new(), None, None);
+                    let with = DriveContext { auths, ends, tokens, running, peek };
+                    // Boxed, because few calls have a source, and all would have its size.
+                    Box::pin(drive(call, &self.transport, with)).await
+                }
+            };
+            output.map(|output| *output)
+        })
     }
 
     fn ends(&self, source: Source, sink: Sink) -> Ends {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use apus_core::Error;
-use apus_core::contract::{Machine, OnFailure};
+use apus_core::contract::{GivenSource, Machine, OnFailure};
 use apus_core::error::ExchangeError;
 use apus_core::http::{Completion, Exchange};
 use apus_core::machine::{Auth, Pump, Running, Turn};
@@ -53,6 +53,19 @@ pub(crate) async fn drive<M: Machine>(
     sink.end(result).await
 }
 
+/// Drives a machine that performs one exchange after the other, without source or sink, until it is
+/// done.
+pub(crate) async fn drive_call<M: Machine>(
+    machine: M,
+    transport: &Transport,
+    auths: Arc<[Auth]>,
+    ends: &Ends,
+) -> Result<M::Output, Error> {
+    machine.needs().check(GivenSource::Missing, false)?;
+    let mut driver = Driver::new(machine, auths, ends);
+    driver.run_here(transport, ends).await
+}
+
 /// Drives `machine` until it is done; the sink is not committed yet.
 async fn drive_into<M: Machine>(
     machine: M,
@@ -64,29 +77,9 @@ async fn drive_into<M: Machine>(
     needs.check(ends.source.given()?, ends.sink.is_given())?;
     let workers = ends.source.begin(transport.waiting(needs.memory())).await?;
     ends.pass = workers.as_ref().map(|workers| Arc::clone(workers.pass()));
-    let waker = Arc::new(RunWaker::default());
-    let mut pump = Pump::new(machine, auths, Waker::from(Arc::clone(&waker)));
-    if let Some(rate_limits) = &ends.rate_limits {
-        pump = pump.with_rate_limits(Arc::clone(rate_limits));
-    }
-    if let Some(observer) = trace::observe(ends.observer.as_ref()) {
-        pump = pump.with_observer(observer);
-    }
-    let listeners = tokens.iter().map(CancelToken::listen).collect();
-    let mut driver = Driver {
-        pump,
-        waker,
-        tokens,
-        listeners,
-        stop: None,
-        inflow: None,
-        failed: None,
-        running,
-        peek,
-        first: None,
-        cancelled: false,
-        steps: 0,
-    };
+    let mut driver = Driver::new(machine, auths, &ends);
+    driver.listeners = tokens.iter().map(CancelToken::listen).collect();
+    (driver.tokens, driver.running, driver.peek) = (tokens, running, peek);
     let alone = driver.peek.is_none()
         && driver.pump.machine().concurrency() <= 1
         && driver.pump.stream_window().is_none();
@@ -137,6 +130,32 @@ enum Event {
 }
 
 impl<M: Machine> Driver<M> {
+    /// Returns a driver that nothing cancels.
+    fn new(machine: M, auths: Arc<[Auth]>, ends: &Ends) -> Self {
+        let waker = Arc::new(RunWaker::default());
+        let mut pump = Pump::new(machine, auths, Waker::from(Arc::clone(&waker)));
+        if let Some(rate_limits) = &ends.rate_limits {
+            pump = pump.with_rate_limits(Arc::clone(rate_limits));
+        }
+        if let Some(observer) = trace::observe(ends.observer.as_ref()) {
+            pump = pump.with_observer(observer);
+        }
+        Self {
+            pump,
+            waker,
+            tokens: Vec::new(),
+            listeners: Vec::new(),
+            stop: None,
+            inflow: None,
+            failed: None,
+            running: None,
+            peek: None,
+            first: None,
+            cancelled: false,
+            steps: 0,
+        }
+    }
+
     /// Performs one exchange after the other, in this task.
     async fn run_here(&mut self, transport: &Transport, ends: &Ends) -> Result<M::Output, Error> {
         let mut now = clock::now();

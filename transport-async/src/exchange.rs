@@ -172,7 +172,8 @@ impl ExchangeInProgress {
         if !whole {
             return Ok(());
         }
-        if !link.is_fresh() && !refused {
+        // A free connection has written the whole body, and is looked at again when it is taken.
+        if !refused && !link.is_free() && !link.is_fresh() {
             let sent = link.send_rest(&times).await;
             sent.map_err(|failure| match link.pulse.spoilt() {
                 Some(error) => Fault::Ours(error),

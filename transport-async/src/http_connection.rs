@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
-use apus_core::http::{MOST_INFORMATIONAL, Pace, Receiving, TOO_SLOW, Timeouts};
+use apus_core::http::{Pace, Receiving, TOO_SLOW, Timeouts};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -128,10 +128,6 @@ impl HttpConnection {
             // The connection passes the response on while it is polled, so the response is polled
             // afterwards.
             let over = poll_connection(connection, cx).is_ready();
-            if pulse.informational() > MOST_INFORMATIONAL {
-                let detail = format!("more than {MOST_INFORMATIONAL} informational responses");
-                return Poll::Ready(Err(ExchangeError::new(ExchangeErrorKind::Protocol, detail)));
-            }
             if let Some(failure) = pulse.head_failure() {
                 return Poll::Ready(Err(failure));
             }

@@ -196,6 +196,11 @@ impl Source {
         !matches!(self.kind, Kind::Pipe(_))
     }
 
+    /// Whether a source was given.
+    pub(crate) fn is_given(&self) -> bool {
+        !matches!(self.kind, Kind::None)
+    }
+
     /// Whether a source was given, for a single request; its run compares the length.
     pub(crate) fn presence(&self) -> GivenSource {
         match self.kind {

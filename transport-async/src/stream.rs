@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use apus_core::Error;
-use apus_core::error::ExchangeError;
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{HeadMeter, MOST_INFORMATIONAL, SpareFields};
 use bytes::BytesMut;
 use http::HeaderMap;
@@ -130,10 +130,6 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.pulse.informational() > MOST_INFORMATIONAL {
-            // hyper reads as long as there are bytes, and lets no other code run.
-            return Poll::Ready(Err(io::Error::other("too many informational responses")));
-        }
         let Self { stream, pulse, queue, .. } = &mut *self;
         let before = buffer.filled().len();
         while queue.is_empty() {
@@ -231,6 +227,10 @@ pub(crate) struct Pulse {
     /// Why the body could not be made.
     spoilt: Mutex<Option<Error>>,
     heads: Mutex<Heads>,
+    /// The last head has ended: what follows is not measured, and `heads` not locked for it.
+    headed: AtomicBool,
+    /// `heads` has more to tell than that: a failure, informational responses, or fields.
+    noted: AtomicBool,
 }
 
 /// The heads of the responses of an exchange.
@@ -256,6 +256,8 @@ impl Pulse {
             stopped: AtomicBool::new(false),
             spoilt: Mutex::new(None),
             heads: Mutex::default(),
+            headed: AtomicBool::new(false),
+            noted: AtomicBool::new(false),
         }
     }
 
@@ -265,7 +267,12 @@ impl Pulse {
             flag.store(false, Ordering::Relaxed);
         }
         *lock(&self.spoilt) = None;
-        *lock(&self.heads) = Default::default();
+        let heads = &mut *lock(&self.heads);
+        heads.meter = HeadMeter::default();
+        if self.noted.swap(false, Ordering::Relaxed) {
+            *heads = Heads::default();
+        }
+        self.headed.store(false, Ordering::Relaxed);
         self.sent.store(0, Ordering::Relaxed);
         let nanos = nanos(now.saturating_duration_since(self.born));
         self.moved.store(nanos, Ordering::Relaxed);
@@ -361,37 +368,42 @@ impl Pulse {
 
     /// Whether the server has responded `100 Continue`.
     pub(crate) fn is_invited(&self) -> bool {
-        lock(&self.heads).meter.has_continued()
-    }
-
-    /// Returns the informational responses that arrived in this exchange.
-    pub(crate) fn informational(&self) -> usize {
-        lock(&self.heads).meter.informational()
+        self.noted.load(Ordering::Relaxed) && lock(&self.heads).meter.has_continued()
     }
 
     /// Measures the bytes that belong to the head of a response. Returns how many bytes hyper gets
-    /// as they are; what it gets after these is in `queue`. `None` if the head is not valid.
+    /// as they are; what it gets after these is in `queue`. `None` if the head is not valid, or one
+    /// of too many: hyper reads as long as there are bytes, and lets no other code run.
     fn read_head(&self, came: &[u8], queue: &mut BytesMut) -> Option<usize> {
+        if self.headed.load(Ordering::Relaxed) {
+            return Some(came.len());
+        }
         let Heads { meter, failure, spare } = &mut *lock(&self.heads);
         if failure.is_some() {
             return None;
         }
         let before = *meter;
         let passed = meter.push(came).and_then(|()| match meter.is_large() {
+            _ if meter.informational() > MOST_INFORMATIONAL => Err(too_many()),
             false => Ok(came.len()),
             true => spare.get_or_insert_default().take(&before, came, queue),
         });
+        if passed.is_err() || meter.informational() > 0 || meter.is_large() {
+            self.noted.store(true, Ordering::Relaxed);
+        }
+        self.headed.store(meter.is_over(), Ordering::Relaxed);
         passed.map_err(|error| *failure = Some(error)).ok()
     }
 
     /// Returns what is wrong with the head of a response.
     pub(crate) fn head_failure(&self) -> Option<ExchangeError> {
-        lock(&self.heads).failure.clone()
+        self.noted.load(Ordering::Relaxed).then(|| lock(&self.heads).failure.clone())?
     }
 
     /// Returns the fields of the last head that hyper has no room for.
     pub(crate) fn spare_fields(&self) -> Option<HeaderMap> {
-        lock(&self.heads).spare.take().map(SpareFields::into_fields)
+        let noted = self.noted.load(Ordering::Relaxed);
+        noted.then(|| lock(&self.heads).spare.take().map(SpareFields::into_fields))?
     }
 
     pub(crate) fn spoil(&self, why: Error) {
@@ -401,6 +413,12 @@ impl Pulse {
     pub(crate) fn spoilt(&self) -> Option<Error> {
         lock(&self.spoilt).take()
     }
+}
+
+#[cold]
+fn too_many() -> ExchangeError {
+    let detail = format!("more than {MOST_INFORMATIONAL} informational responses");
+    ExchangeError::new(ExchangeErrorKind::Protocol, detail)
 }
 
 fn nanos(time: Duration) -> u64 {

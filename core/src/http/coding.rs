@@ -48,11 +48,17 @@ impl Coding {
     /// It says so.
     pub(crate) fn untouched(headers: &HeaderMap) -> Result<(), Error> {
         // RFC 7234, section 5.5.6: a proxy or a store has transformed the content.
-        let transformed = |value: &http::HeaderValue| value.as_bytes().starts_with(b"214");
-        if headers.get_all(WARNING).iter().any(transformed) {
-            return Err(changed("the response has `Warning: 214` (transformation applied)"));
+        let mut stored = None;
+        // One pass, because the fields are few, and neither name is one of them as a rule.
+        for (name, value) in headers {
+            if *name == WARNING && value.as_bytes().starts_with(b"214") {
+                return Err(changed("the response has `Warning: 214` (transformation applied)"));
+            }
+            if stored.is_none() && *name == STORED {
+                stored = Some(value);
+            }
         }
-        if let Some(stored) = headers.get(&STORED) {
+        if let Some(stored) = stored {
             let mut own = HeaderMap::new();
             own.insert(CONTENT_ENCODING, stored.clone());
             let (stored, told) = (Self::of(&own), Self::of(headers));

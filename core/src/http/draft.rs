@@ -109,7 +109,7 @@ impl Draft {
             takes_part: false,
             larger: None,
             timeouts: Timeouts::default(),
-            expectation: Expectation::default(),
+            expectation: Expectation::NONE,
             auth: 0,
             ticket: Ticket::default(),
             hedged: None,

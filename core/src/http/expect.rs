@@ -140,13 +140,12 @@ impl Expect {
     /// Checks that the response contains the requested bytes of the same object as earlier
     /// responses.
     fn bytes(&self, head: &response::Parts) -> Result<(), Error> {
-        match (&self.etag, head.headers.get(ETAG)) {
-            (Some(had), Some(has)) if opaque_tag(had.as_bytes()) != opaque_tag(has.as_bytes()) => {
+        if let Some(had) = &self.etag {
+            // A response without it may be that of a gateway that ignores `If-Match`.
+            let has = head.headers.get(ETAG).ok_or_else(|| broken(head, UNTAGGED.into()))?;
+            if opaque_tag(had.as_bytes()) != opaque_tag(has.as_bytes()) {
                 return Err(Error::integrity(CHANGED).with_status(head.status));
             }
-            // A response without it may be that of a gateway that ignores `If-Match`.
-            (Some(_), None) => return Err(broken(head, UNTAGGED.into())),
-            _ => {}
         }
         if is_later(self.modified.as_ref(), head) {
             return Err(Error::integrity(CHANGED).with_status(head.status));
@@ -202,7 +201,7 @@ pub(crate) fn is_whole_object(rejected: &Error) -> bool {
 
 /// Returns whether the object in a response is another one than that of this `Last-Modified`.
 pub(crate) fn is_later(modified: Option<&HeaderValue>, head: &response::Parts) -> bool {
-    modified.zip(head.headers.get(LAST_MODIFIED)).is_some_and(|(had, has)| had != has)
+    modified.is_some_and(|had| head.headers.get(LAST_MODIFIED).is_some_and(|has| had != has))
 }
 
 /// Returns an ETag without its quotes and `W/`, which some servers change between responses.

@@ -9,31 +9,49 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// A server or proxy that does not support the expectation responds with 417, or never sends `100
 /// Continue`, so that each body is sent only after the transport's wait has ended. Such a server is
 /// not asked again.
-#[derive(Clone, Debug, Default)]
-pub struct Expectation(Arc<AtomicU8>);
+#[derive(Clone, Debug)]
+pub struct Expectation(Option<Arc<AtomicU8>>);
+
+impl Default for Expectation {
+    /// Nothing is known yet.
+    fn default() -> Self {
+        Self(Some(Arc::default()))
+    }
+}
 
 impl Expectation {
+    /// Nothing is known, and nothing is remembered: until a service sets its own.
+    pub(super) const NONE: Self = Self(None);
+
     /// Whether the server may be asked.
     pub(super) fn is_open(&self) -> bool {
-        self.0.load(Ordering::Relaxed) < SILENT
+        self.0.as_ref().is_none_or(|known| known.load(Ordering::Relaxed) < SILENT)
     }
 
     /// Records that the server refused the expectation.
     pub(super) fn refuse(&self) {
-        self.0.store(SILENT, Ordering::Relaxed);
+        self.store(SILENT);
     }
 
     /// Records that the server sent `100 Continue`, once and for all.
     pub(super) fn keep(&self) {
         if self.is_open() {
-            self.0.store(0, Ordering::Relaxed);
+            self.store(0);
         }
     }
 
     /// Records that a body was sent without `100 Continue`.
     pub(super) fn miss(&self) {
         let more = |missed: u8| (missed < SILENT).then_some(missed + 1);
-        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        if let Some(known) = &self.0 {
+            let _ = known.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        }
+    }
+
+    fn store(&self, missed: u8) {
+        if let Some(known) = &self.0 {
+            known.store(missed, Ordering::Relaxed);
+        }
     }
 }
 

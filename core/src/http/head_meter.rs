@@ -65,7 +65,7 @@ impl HeadMeter {
     }
 
     /// Whether the last head has ended.
-    pub(super) fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         self.over
     }
 

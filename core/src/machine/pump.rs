@@ -18,6 +18,7 @@ use crate::contract::{
 };
 use crate::credentials::Credentials;
 use crate::error::{Error, ExchangeError};
+use crate::few::Few;
 use crate::http::{Completion, Draft, Exchange, Opened, Sealing, Sent, Ticket};
 use crate::machine::rate_limit::{Admit, Line, RateLimits};
 use crate::now::{Now, Wait, WaitReason};
@@ -95,7 +96,7 @@ pub struct Pump<M: Machine> {
     line: Line,
     observer: Option<Arc<dyn Observer>>,
     parked: VecDeque<Box<Draft>>,
-    flying: Vec<InFlight>,
+    flying: Few<InFlight>,
     last: Option<Now>,
     /// The end of the last wait that was reported.
     told: Duration,
@@ -126,7 +127,7 @@ impl<M: Machine> Pump<M> {
             line: Line::Out,
             observer: None,
             parked: VecDeque::new(),
-            flying: Vec::new(),
+            flying: Few::new(),
             last: None,
             told: Duration::ZERO,
             result: None,
@@ -241,10 +242,8 @@ impl<M: Machine> Pump<M> {
 
     /// Handles the end of an exchange that was launched.
     pub fn complete(&mut self, now: Now, done: Completion) {
-        let Some(at) = self.flying.iter().position(|flight| done.is_of(&flight.identity)) else {
-            return;
-        };
-        let flight = self.flying.swap_remove(at);
+        let at = self.flying.iter().position(|flight| done.is_of(&flight.identity));
+        let Some(flight) = at.and_then(|at| self.flying.swap_remove(at)) else { return };
         self.tell(now, &Event::ended(now, &done));
         if let Some(rate_limits) = &self.rate_limits {
             let status = done.outcome().ok().map(|reply| reply.status());
@@ -430,7 +429,7 @@ impl<M: Machine> Drop for Pump<M> {
         self.leave_line();
         self.parked.iter().for_each(|draft| self.leave(draft));
         let Some(now) = self.last else { return };
-        for flight in self.flying.drain(..) {
+        for flight in std::mem::take(&mut self.flying) {
             if let Some(rate_limits) = &self.rate_limits {
                 rate_limits.abandoned();
             }

@@ -85,10 +85,15 @@ impl Operation for GetObject {
             let touched = Coding::untouched(&reply.head.headers);
             touched.map_err(|error| error::named(error.with_status(reply.status()), reply))?;
         }
-        let head = ObjectHead::read(reply);
         let policy = service.config().checksum.with(&self.checksum.overrides);
-        let validation = validation(&head, reply, policy.validates(self.checksum_mode))?;
-        Ok(GetObjectOutput { head, body: reply.body.clone(), validation })
+        let mut output = GetObjectOutput {
+            head: ObjectHead::default(),
+            body: reply.body.clone(),
+            validation: Validation::NotValidated(NotValidatedReason::NotAsked),
+        };
+        output.head.fill(reply);
+        output.validation = validation(&output.head, reply, policy.validates(self.checksum_mode))?;
+        Ok(output)
     }
 
     /// Returns a HEAD request where nothing else proves that the body is complete and as stored:

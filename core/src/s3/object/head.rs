@@ -92,13 +92,21 @@ pub struct ObjectHead {
 
 impl ObjectHead {
     pub(crate) fn read(reply: &Reply) -> Self {
+        let mut head = Self::default();
+        head.fill(reply);
+        head
+    }
+
+    /// Reads the headers into an empty head, which is as large as several cache lines, and so is made
+    /// where it stays.
+    pub(crate) fn fill(&mut self, reply: &Reply) {
+        let head = self;
         let headers = Headers(&reply.head.headers);
-        let content_length = reply.content_length();
-        let size = match reply.content_range() {
+        head.content_length = reply.content_length();
+        head.size = match reply.content_range() {
             Some(range) => range.total,
-            None => content_length,
+            None => head.content_length,
         };
-        let mut head = Self { size, content_length, ..Self::default() };
         let mut has_metadata = false;
         for (name, field) in headers.fields() {
             match name {
@@ -154,7 +162,6 @@ impl ObjectHead {
             head.metadata = headers.items(METADATA);
         }
         head.checksums.sort_by_key(Declared::algorithm);
-        head
     }
 
     /// Whether the checksums are computed over the checksums of parts, or may be: where the server
