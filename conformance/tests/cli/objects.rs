@@ -104,6 +104,83 @@ fn names_with_a_scheme_work_in_every_command() {
     }
 }
 
+/// Names that a URL, a shell or a pattern reads in another way.
+#[test]
+fn odd_names_are_those_of_one_object_in_every_command() {
+    let model = S3Model::new().with_bucket("images").with_bucket("copies");
+    let server = FaultyS3::start(model).unwrap();
+    let cloud = EmbeddedOpenStack::start(OpenStackModel::new().with_container("glance", "images"));
+    let cloud = cloud.unwrap();
+    let program = Program::new()
+        .with_endpoint("fast", &server.endpoint(), "images")
+        .with_endpoint("cold", &server.endpoint(), "copies")
+        .with_swift("swift", &cloud, "images");
+    for name in [
+        "a%2Fb",
+        "100%",
+        "%zz",
+        "a+b c",
+        " a  b ",
+        "new\nline",
+        "cr\r",
+        "tab\t",
+        "\u{1}",
+        "ü/日本 😀",
+        "a//b",
+        "/a",
+        "a/",
+        "..",
+        "a/../b",
+        "./a",
+        "?q#h",
+        "a&b=c",
+        "*[x]~",
+        "q'\"\\",
+        "a:b",
+        ":x",
+        "fast:x",
+    ] {
+        for backend in ["fast", "swift"] {
+            let run =
+                |arguments: &[&str]| program.run(&[&["-q", "-b", backend], arguments].concat());
+            program.run_with(&["-q", "-b", backend, "put", "-", "--id", name], b"odd").ends(0);
+            let full = format!("{backend}:{name}");
+            assert_eq!(run(&["cat", &full]).ends(0).out, "odd", "{full:?}");
+            run(&["get", &full, "-o", "out"]).ends(0);
+            let listed = program.json(&["ls", &full]);
+            assert_eq!(names(&listed), [name], "{backend}");
+            assert_eq!(program.json(&["du", &full])[0]["objects"], 1, "{full:?}");
+            let told = &program.json(&["stat", &full])[0];
+            assert_eq!(told["size"], 3);
+            assert_eq!(run(&["cat", told["url"].as_str().unwrap()]).ends(0).out, "odd", "{told}");
+            if backend == "fast" {
+                let url = run(&["presign", &full]).ends(0).out;
+                assert_eq!(fetched(url.trim_end()), "odd", "{url}");
+            }
+            run(&["copy", &full, "--to", "cold"]).ends(0);
+            assert_eq!(server.model().object("copies", name).unwrap().body, "odd", "{full:?}");
+            program.run(&["-q", "rm", &format!("cold:{name}")]).ends(0);
+            let input = format!("{full}\0");
+            program.run_with(&["rm", "-0", "-"], input.as_bytes()).ends(0);
+            run(&["stat", &full]).ends(3);
+            assert!(server.model().keys("images").is_empty());
+            assert!(cloud.model().names_of("glance", "images").is_empty());
+        }
+    }
+}
+
+/// Requests an http URL as it is written, dots included, and returns the body.
+fn fetched(url: &str) -> String {
+    use std::io::{Read, Write};
+    let (host, target) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    let request = format!("GET /{target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
 #[test]
 fn lists_and_sums_are_those_of_the_bucket() {
     let mut model = S3Model::new().with_bucket("images").with_bucket("other");

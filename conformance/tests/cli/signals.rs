@@ -262,6 +262,40 @@ fn a_removal_that_is_stopped_says_how_far_it_got() {
     });
 }
 
+/// Ctrl-Z, and `fg` after the timeouts of its connections: what was cut off goes on.
+#[test]
+fn a_command_that_was_stopped_for_a_while_goes_on() {
+    let stage = Stage::new();
+    let timeouts = ["--read-timeout", "3", "--limit-rate", "8M"];
+    for command in [&["put", "image"][..], &["get", "stored", "-o", "out/file"]] {
+        stage.reset();
+        stage.aim.arrived.store(0, Ordering::SeqCst);
+        let mut apus = Command::new(&*APUS);
+        apus.arg("--config")
+            .arg(stage.program.path("glance-api.conf"))
+            .args(timeouts)
+            .args(command);
+        apus.current_dir(stage.program.path("")).stdin(Stdio::null());
+        let child = apus.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        wait(|| (stage.aim.arrived.load(Ordering::SeqCst) >= 2).then_some(()));
+        let send = |signal: &str| {
+            let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
+            assert!(sent.unwrap().success());
+        };
+        send("-STOP");
+        thread::sleep(Duration::from_secs(5));
+        send("-CONT");
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{command:?} {output:?}");
+        let stored = |key: &str| stage.model.lock().unwrap().object("images", key).cloned();
+        match command[0] {
+            "put" => assert_eq!(stored("image").unwrap().body, vec![7; 11 << 20]),
+            _ => assert_eq!(fs::read(stage.program.path("out/file")).unwrap(), vec![3; 11 << 20]),
+        }
+        assert!(stage.model.lock().unwrap().open_uploads().is_empty(), "{output:?}");
+    }
+}
+
 /// A login that ends sends SIGHUP, which `nohup` has a program ignore.
 #[cfg(target_os = "linux")]
 #[test]
