@@ -389,6 +389,13 @@ impl Error {
         says_so || matches!(status, Some(408 | 429 | 500 | 502..=504 | 509))
     }
 
+    /// Whether the server refused this request, and would refuse it again: a status of 400 to 499
+    /// that does not say that the server is busy.
+    pub(crate) fn is_lasting_refusal(&self) -> bool {
+        let refused = self.status().is_some_and(|status| status.is_client_error());
+        refused && !self.is_unavailable()
+    }
+
     /// Whether the object has not changed: 304, the response to a conditional read.
     pub fn is_not_modified(&self) -> bool {
         self.status_is(304)

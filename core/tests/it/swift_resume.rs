@@ -130,6 +130,45 @@ fn segments_of_an_object_that_may_have_been_made_before_stay() {
     }
 }
 
+/// The manifest of the process before was applied, another client has written since, and the look at
+/// the object does not show that: a server that ignores `If-None-Match` would replace it.
+#[test]
+fn a_manifest_that_may_replace_nothing_is_not_sent_again_without_a_look_at_the_object() {
+    for kind in BOTH {
+        for fault in [Fault::Refuse(403), Fault::Refuse(405), Fault::Refuse(429)] {
+            let (mut world, checkpoint) = made(kind, SOURCE);
+            world.store.is_ceph = true;
+            world.store.put("c", "o", "of another");
+            let mut world = world.fault_from("HEAD c/o", 1, fault);
+            let options = SwiftUploadOptions { if_absent: true, ..options() };
+            let resumed = SwiftUpload::resume(checkpoint, SOURCE, options, service(), 8).unwrap();
+            let error = world.run(resumed).unwrap_err();
+            assert_eq!(world.store.read("c", "o").unwrap(), "of another", "{kind:?}, {fault:?}");
+            assert_eq!(world.count("PUT c/o"), 0, "{kind:?}, {fault:?}");
+            assert!(error.outcome_unknown(), "{error}");
+            assert!(error.look_at().unwrap().contains("c/o"), "{error}");
+            assert_eq!(error.leftovers().len(), 3, "{error}");
+            assert_eq!(world.count("DELETE"), 0);
+        }
+    }
+}
+
+/// A server that is overloaded refuses the look, and not the client.
+#[test]
+fn an_upload_that_may_replace_nothing_ends_where_the_server_is_too_busy_for_a_look() {
+    for kind in BOTH {
+        let world = World::new(object(3000));
+        let mut world = world.fault_from("HEAD c/o", 1, Fault::Refuse(429));
+        world.store.is_ceph = true;
+        world.store.put("c", "o", "of another");
+        let options = SwiftUploadOptions { if_absent: true, large_object: Some(kind), ..options() };
+        let upload = SwiftUpload::new("c", "o", SOURCE, options, service(), 7).unwrap();
+        let error = world.run(upload).unwrap_err();
+        assert_eq!(error.status().unwrap(), 429, "{error}");
+        assert_eq!(world.store.read("c", "o").unwrap(), "of another");
+    }
+}
+
 #[test]
 fn segments_of_no_object_are_removed_also_those_that_are_not_listed() {
     for kind in BOTH {

@@ -119,7 +119,7 @@ impl Gather {
             return Ok(());
         }
         let final_answer = match error.kind() {
-            Kind::Refused => error.status().is_some_and(|status| status.is_client_error()),
+            Kind::Refused => error.is_lasting_refusal(),
             // Not the document: the server ignores the sub-resource and sends the object, which may
             // be larger than a document is read.
             Kind::InvalidResponse | Kind::InvalidInput => true,

@@ -44,7 +44,7 @@ pub(super) fn may_be_refused(conditions: &Conditions, error: &Error) -> bool {
 ///
 /// # Errors
 ///
-/// There is an object, or the HEAD failed otherwise than by a refusal.
+/// There is an object, or the HEAD failed otherwise than by a refusal that lasts.
 pub(in crate::machine) fn looked(head: Result<ObjectHead, Error>) -> Result<(), Error> {
     match head {
         Ok(_) => {
@@ -53,7 +53,7 @@ pub(in crate::machine) fn looked(head: Result<ObjectHead, Error>) -> Result<(), 
             let error = Error::refused(StatusCode::PRECONDITION_FAILED, code, Some(message));
             Err(error.in_operation(HeadObject::NAME))
         }
-        Err(error) if error.status().is_some_and(|status| status.is_client_error()) => Ok(()),
+        Err(error) if error.is_lasting_refusal() => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -32,7 +32,8 @@ impl Segmented {
     /// Goes on, unless there is an object that must not be replaced. A process before this one may
     /// have made it of these segments, which the clean-up finds out.
     pub(super) fn seen(&mut self, now: Now, found: Found) {
-        if let Some(error) = found.obstacle().filter(|_| self.job.options.if_absent)
+        let obstacle = found.obstacle(self.manifest_sent);
+        if let Some(error) = obstacle.filter(|_| self.job.options.if_absent)
             && self.failure.is_none()
         {
             self.fail(now, error);

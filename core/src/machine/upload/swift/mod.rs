@@ -207,7 +207,7 @@ impl SwiftUpload {
         if cancelled {
             return Some(Phase::Over(Some(ExchangeError::cancelled().into())));
         }
-        if let Some(error) = found.obstacle().filter(|_| self.job.options.if_absent) {
+        if let Some(error) = found.obstacle(false).filter(|_| self.job.options.if_absent) {
             return Some(Phase::Over(Some(error)));
         }
         self.go(way, found.segments)

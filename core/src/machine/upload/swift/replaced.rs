@@ -56,7 +56,7 @@ pub(super) struct Replaced {
 pub(super) struct Found {
     /// The head of the object, if it exists.
     pub(super) head: Option<ObjectHead>,
-    /// Why it is unknown whether it exists: the look failed, and was not refused.
+    /// Why it is unknown whether it exists: the look failed.
     pub(super) unknown: Option<Error>,
     /// Its segments.
     pub(super) segments: OldSegments,
@@ -93,11 +93,16 @@ impl OldSegments {
 }
 
 impl Found {
-    /// Returns why an upload that must replace nothing does not go on.
-    pub(super) fn obstacle(&self) -> Option<Error> {
-        match &self.head {
-            Some(_) => Some(Job::exists()),
-            None => self.unknown.clone(),
+    /// Returns why an upload that must replace nothing does not go on. `sent` says whether its
+    /// manifest may have been applied already.
+    pub(super) fn obstacle(&self, sent: bool) -> Option<Error> {
+        match (&self.head, &self.unknown) {
+            (Some(_), _) => Some(Job::exists()),
+            // A client without read permission is refused; the server's own check decides then. It
+            // decides nothing where another client has replaced what was applied, and the server
+            // ignores conditions.
+            (None, Some(error)) if !sent && error.is_lasting_refusal() => None,
+            (None, unknown) => unknown.clone(),
         }
     }
 }
@@ -143,9 +148,7 @@ impl Replaced {
             Err(error) if error.is_not_found() => {}
             Err(error) => {
                 self.unseen(&self.own.clone());
-                // A client without read permission is refused; the server's own check decides then.
-                let is_refused = error.status().is_some_and(|status| status.is_client_error());
-                self.found.unknown = (!is_refused).then_some(error);
+                self.found.unknown = Some(error);
             }
         }
         match &self.found.head {
