@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::task::Waker;
 use std::time::Duration;
 
-use apus_core::Now;
 use apus_core::credentials::Credentials;
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{End, Exchange, Hedged};
 use apus_core::machine::{Auth, DownloadOptions, Pump, S3Download, Turn};
+use apus_core::{Kind, Now};
 
 use crate::support::Answer;
 use crate::support::stored::{Stored, download, wide};
@@ -200,5 +200,32 @@ fn a_range_is_complete_whichever_of_its_requests_fails_or_is_cut() {
         let outcome = run(download(hedged(true)), &stored, script);
         assert_eq!(outcome.result.unwrap(), 10_000, "{at}");
         assert!(outcome.sink == stored.bytes, "{at}");
+    }
+}
+
+/// The head of a response told the length, and its body never came: a refusal is no end, and a HEAD
+/// that tells the same length again decides nothing.
+#[test]
+fn a_range_that_is_refused_after_a_head_without_a_body_ends_the_download() {
+    let stored = Stored::new(350);
+    for told in [true, false] {
+        let script = |number: usize, mut answer: Answer| {
+            assert!(number < 20, "it ends");
+            if !told && number == 1 {
+                answer.headers.retain(|(name, _)| name != "content-length");
+            }
+            match number {
+                1 => answer.cut(0),
+                // The requests between them are HEADs, if there are any.
+                number if number % 2 == 0 => Answer::error(416, "InvalidRange"),
+                _ => answer,
+            }
+        };
+        let outcome = run(download(hedged(true)), &stored, &script);
+        assert!(outcome.result.is_err());
+        let options = DownloadOptions { hedged: true, ..wide(1, 100) };
+        let outcome = run(download(options), &stored, &script);
+        assert_eq!(outcome.result.unwrap_err().kind(), Kind::Integrity, "{told}");
+        assert!(outcome.requests.len() <= 4, "{:?}", outcome.requests);
     }
 }

@@ -175,6 +175,40 @@ fn a_cancelled_upload_that_the_process_before_has_completed_is_a_success() {
     assert!(error.is_cancelled() && !error.outcome_unknown(), "{error}");
 }
 
+/// The process before may have had parts in flight, which the server may store after the abort.
+#[test]
+fn a_resumed_upload_that_can_not_be_listed_after_its_abort_is_named() {
+    let run = |listing: Answer| {
+        let source = UploadSource::Seekable(LENGTH as u64);
+        let abort = options(OnFailure::Abort);
+        let machine = S3Upload::resume(checkpoint(), source, abort, service(|_| {}), 2).unwrap();
+        let mut lists = 0;
+        let run = Sim::new(machine).source(object(LENGTH)).run(|head, _| {
+            lists += usize::from(head.method == "GET");
+            match head.method.as_str() {
+                "GET" if lists == 1 => listed(1),
+                "GET" => listing.clone(),
+                "PUT" => Answer::error(403, "AccessDenied"),
+                _ => Answer::new(204),
+            }
+        });
+        run.result.unwrap_err()
+    };
+    assert_eq!(run(gone()).leftovers(), []);
+    for listing in [
+        Answer::new(429),
+        Answer::new(302),
+        Answer::error(503, "SlowDown"),
+        Answer::lost(ExchangeErrorKind::Closed),
+    ] {
+        let error = run(listing.clone());
+        let [Leftover::MultipartUpload { upload_id, .. }] = error.leftovers() else {
+            panic!("{listing:?}: {error}")
+        };
+        assert_eq!(upload_id, "id");
+    }
+}
+
 /// The other process lives, and has stored the parts that this one has yet to send.
 #[test]
 fn an_upload_that_another_process_ended_may_have_become_an_object() {

@@ -182,7 +182,8 @@ impl<D: Dialect> Ranges<D> {
         if self.object.is_some() || self.early.is_some() {
             // The connection was closed at the end of a body of unknown length.
             let total = reply.content_range().and_then(|range| range.total);
-            let size = self.object.as_ref().and_then(|object| object.size).or(self.options.size);
+            let told = self.object.as_ref().or(self.early.as_ref());
+            let size = told.and_then(|object| object.size).or(self.options.size);
             let ends = piece.until().is_none() && size.is_none_or(|size| size == piece.next());
             if unsatisfiable && ends && total == Some(piece.next()) {
                 piece.finish(self.dialect.service().retry_policy());
@@ -190,7 +191,7 @@ impl<D: Dialect> Ranges<D> {
             }
             // Not every server states the length here. Where the length is known, or the range has
             // a requested end, no refusal is the end.
-            let untold = piece.until().is_none() && size.is_none() && total.is_none();
+            let untold = piece.until().is_none() && piece.is_open() && size.or(total).is_none();
             if unsatisfiable && untold && self.dialect.can_ask() {
                 (self.unsettled, self.certain) = (true, false);
                 return Ok(());

@@ -243,7 +243,8 @@ impl Multipart {
                 Phase::Watch(Wait { until: now.tick + *delay, reason: WaitReason::Pacing });
             return;
         }
-        if self.flight.late() > 0 && !seen {
+        // It is unknown which parts another process had in flight.
+        if (self.flight.late() > 0 || self.resumed) && !seen {
             return self.left_behind();
         }
         if self.flight.lost() > 0 {
