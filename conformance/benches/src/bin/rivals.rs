@@ -5,6 +5,7 @@
 //! a time, over http. All except apus-blocking run on a tokio runtime of one thread. Over http all
 //! except opendal sign the payload, which requires its SHA-256; opendal sends no checksum either.
 //! Ours also runs in that way, and with CRC64NVME instead of the signed payload.
+//! aws-sdk-s3-transfer-manager has threads and connections of its own, as it recommends.
 
 use std::sync::Arc;
 
@@ -20,7 +21,9 @@ use apus_core::s3::{ChecksumOptions, Config, GetObject, PutObject, Service};
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, ResponseChecksumValidation};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
-use bytes::Bytes;
+use aws_sdk_s3_transfer_manager as transfer_manager;
+use aws_sdk_s3_transfer_manager::types::{ConcurrencyMode, PartSize};
+use bytes::{Buf as _, Bytes};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
@@ -65,6 +68,7 @@ struct Clients {
     object_store: Arc<object_store::aws::AmazonS3>,
     opendal: opendal::Operator,
     aws: aws_sdk_s3::Client,
+    transfer_manager: transfer_manager::Client,
 }
 
 impl Clients {
@@ -107,6 +111,12 @@ impl Clients {
             // The server sends the checksum of the whole object with ranges too.
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .build();
+        let transfer_manager = transfer_manager::Config::builder()
+            .s3_config(aws.to_builder())
+            .part_size(PartSize::Target(PART as u64))
+            .concurrency(ConcurrencyMode::Explicit(CONCURRENCY))
+            .build();
+        let transfer_manager = transfer_manager::Client::new(transfer_manager);
         let aws = aws_sdk_s3::Client::from_conf(aws);
         Self {
             apus,
@@ -115,6 +125,7 @@ impl Clients {
             object_store: Arc::new(object_store),
             opendal,
             aws,
+            transfer_manager,
         }
     }
 }
@@ -253,6 +264,13 @@ fn uploads<'a>(clients: &'a Clients, runtime: &'a Runtime, bytes: &'a Bytes) -> 
         Racer::peer("aws-sdk-s3", |_| {
             runtime.block_on(aws_upload(&clients.aws, bytes));
         }),
+        Racer::peer("aws-sdk-s3-transfer-manager", |_| {
+            runtime.block_on(async {
+                let upload = clients.transfer_manager.upload().bucket(BUCKET).key(LARGE);
+                let upload = upload.body(bytes.clone().into()).initiate().unwrap();
+                upload.join().await.unwrap();
+            });
+        }),
     ]
 }
 
@@ -320,6 +338,18 @@ fn downloads<'a>(clients: &'a Clients, runtime: &'a Runtime, size: u64) -> Vec<R
                     got
                 });
                 ranges.buffered(CONCURRENCY).fold(0, async |sum, length| sum + length).await
+            });
+            assert_eq!(got, size);
+        }),
+        Racer::peer("aws-sdk-s3-transfer-manager", move |_| {
+            let got = runtime.block_on(async {
+                let download = clients.transfer_manager.download().bucket(BUCKET).key(LARGE);
+                let mut download = download.initiate().unwrap();
+                let mut got = 0;
+                while let Some(chunk) = download.body_mut().next().await {
+                    got += chunk.unwrap().data.remaining() as u64;
+                }
+                got
             });
             assert_eq!(got, size);
         }),

@@ -124,6 +124,8 @@ pub(crate) struct Record {
     pub(crate) aborted_in_vain: bool,
     /// Whether a request that looks at the state before a write met a fault.
     pub(crate) looked_in_vain: bool,
+    /// Whether a write was sent without `If-None-Match`.
+    pub(crate) unconditional: bool,
 }
 
 /// An event.
@@ -522,8 +524,10 @@ impl World {
         if exchange.operation() == LOOK {
             self.record.look = Some((now, None));
         }
-        let headers = &exchange.draft().head.headers;
-        if !self.heedless || !headers.contains_key(http::header::IF_NONE_MATCH) {
+        let conditional = exchange.draft().head.headers.contains_key(http::header::IF_NONE_MATCH);
+        let writes = matches!(exchange.operation(), "PutObject" | "CompleteMultipartUpload");
+        self.record.unconditional |= writes && !conditional;
+        if !self.heedless || !conditional {
             return;
         }
         let before = self.record.put_at.replace(now).filter(|_| self.record.put_in_doubt);
