@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::base_url::BaseUrl;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::keystone::{
     catalogue::{Catalogue, Endpoint, Interface},
     token::TokenFacts,
@@ -186,8 +186,8 @@ fn none(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
 }
 
 fn address(url: &str, what: &str) -> Result<BaseUrl, Error> {
-    BaseUrl::parse_as(url, what)
-        .map_err(|error| Error::new(Kind::InvalidResponse, error.message().to_owned()))
+    // Not an invalid response, which may be another one the next time: the token keeps its catalogue.
+    BaseUrl::parse_as(url, what).map_err(|error| none(error.message().to_owned()))
 }
 
 /// Replaces the placeholders of an override by the token's values.

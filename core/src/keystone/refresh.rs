@@ -75,10 +75,21 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
+    /// # Errors
+    ///
+    /// The token is empty, or has characters that a header can't hold. A server reads a request with
+    /// an empty token as one without any, and responds with what anybody may see.
     pub(super) fn new(token: Token) -> Result<Self, Error> {
-        let mut header = header_value(&AUTH_TOKEN, token.secret().expose()).map_err(|_| {
-            Error::invalid_response("the token has characters that are not allowed in a header")
-        })?;
+        let text = token.secret().expose();
+        if text.trim().is_empty() {
+            return Err(Error::invalid_response("the token is empty"));
+        }
+        let no_text =
+            || Error::invalid_response("the token has characters that are not allowed in a header");
+        let mut header = header_value(&AUTH_TOKEN, text).map_err(|_| no_text())?;
+        if !text.is_ascii() {
+            return Err(no_text());
+        }
         header.set_sensitive(true);
         Ok(Self { token, header })
     }

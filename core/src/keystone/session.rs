@@ -110,7 +110,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// The token has characters that a header can't hold.
+    /// The token is empty, or has characters that a header can't hold.
     pub fn fixed(token: Token) -> Result<Self, Error> {
         let mut refresher = Refresher::new(None, SessionOptions::default().into());
         refresher.adopt(Kept::new(token)?, 0);
@@ -164,7 +164,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// The token has characters that a header can't hold.
+    /// The token is empty, or has characters that a header can't hold.
     pub fn with_cached(mut self, cached: CachedToken) -> Result<Self, Error> {
         self.user.adopt(Kept::new(cached.token)?, cached.offset);
         Ok(self)

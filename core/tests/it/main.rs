@@ -56,6 +56,8 @@ mod lost_answers;
 #[cfg(feature = "store")]
 mod needs;
 #[cfg(feature = "swift")]
+mod odd_tokens;
+#[cfg(feature = "swift")]
 mod openstack_answers;
 mod parts_digests;
 #[cfg(feature = "swift")]
