@@ -57,6 +57,7 @@ impl Pool {
         if self.most == 0 || self.age.is_zero() {
             return;
         }
+        link.pulse.rest();
         let runtime = runtime::Handle::current().id();
         let mut all = lock(&self.idle);
         if of(runtime, &mut all).is_none() {

@@ -1,6 +1,7 @@
 //! The stream below a connection, and what is recorded while bytes move.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -13,6 +14,7 @@ use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{HeadMeter, MOST_INFORMATIONAL, SpareFields};
 use bytes::BytesMut;
 use http::HeaderMap;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -37,6 +39,21 @@ pub(crate) enum Stream {
     /// https, or a proxy that speaks TLS; through such a proxy to https, one inside the other.
     #[cfg(feature = "tls")]
     Tls(Box<tokio_rustls::client::TlsStream<Stream>>),
+}
+
+impl Stream {
+    /// Whether the system has nothing to be read: neither bytes nor the end. The runtime, which hears
+    /// of them only when it next waits for events, may not know yet.
+    fn is_quiet(&self) -> bool {
+        match self {
+            Self::Plain(stream) => {
+                let seen = SockRef::from(stream).peek(&mut [MaybeUninit::uninit()]);
+                matches!(seen, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+            }
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.get_ref().0.is_quiet(),
+        }
+    }
 }
 
 impl AsyncRead for Stream {
@@ -130,6 +147,9 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.pulse.is_idle() && !self.stream.is_quiet() {
+            return Poll::Ready(Err(io::Error::other("this belongs to no response")));
+        }
         let Self { stream, pulse, queue, .. } = &mut *self;
         let before = buffer.filled().len();
         while queue.is_empty() {
@@ -224,6 +244,8 @@ pub(crate) struct Pulse {
     held: AtomicBool,
     /// The response is there; the rest of the body is not sent.
     stopped: AtomicBool,
+    /// No request is in progress, so that nothing may come.
+    idle: AtomicBool,
     /// Why the body could not be made.
     spoilt: Mutex<Option<Error>>,
     heads: Mutex<Heads>,
@@ -254,6 +276,7 @@ impl Pulse {
             off: AtomicBool::new(false),
             held: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
+            idle: AtomicBool::new(false),
             spoilt: Mutex::new(None),
             heads: Mutex::default(),
             headed: AtomicBool::new(false),
@@ -263,7 +286,7 @@ impl Pulse {
 
     /// Begins another exchange.
     pub(crate) fn restart(&self, now: Instant) {
-        for flag in [&self.given, &self.off, &self.held, &self.stopped] {
+        for flag in [&self.given, &self.off, &self.held, &self.stopped, &self.idle] {
             flag.store(false, Ordering::Relaxed);
         }
         *lock(&self.spoilt) = None;
@@ -364,6 +387,15 @@ impl Pulse {
 
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Begins the time between two exchanges, which [`restart`](Self::restart) ends.
+    pub(crate) fn rest(&self) {
+        self.idle.store(true, Ordering::Relaxed);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.idle.load(Ordering::Relaxed)
     }
 
     /// Whether the server has responded `100 Continue`.

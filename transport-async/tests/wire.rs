@@ -169,3 +169,35 @@ async fn an_error_document_is_read_and_the_connection_kept() {
     }
     assert_eq!(server.connections(), 1);
 }
+
+/// The runtime does not run between the two calls, and has not noticed that something came.
+#[test]
+fn what_came_between_two_calls_is_no_answer() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for stray in [ok("evil"), b"evil".to_vec(), b"\r\n".to_vec(), Vec::new()] {
+        let (go, gone) = (std::sync::mpsc::channel::<()>(), std::sync::mpsc::channel());
+        let (wait, said) = (std::sync::Mutex::new(go.1), std::sync::Mutex::new(gone.0));
+        let sent = stray.clone();
+        let server = Server::start(move |peer| {
+            while peer.request().is_some() {
+                peer.say(ok(if peer.number == 0 { "first" } else { "second" }));
+                if peer.number > 0 {
+                    continue;
+                }
+                wait.lock().unwrap().recv().unwrap();
+                peer.say(&sent);
+                if sent.is_empty() {
+                    peer.finish();
+                }
+                said.lock().unwrap().send(()).unwrap();
+            }
+        });
+        let (runtime, client) = (runtime(), common::once(server.url()));
+        let first = runtime.block_on(client.call(Ask::get("/a"))).unwrap();
+        assert_eq!(first.body, "first");
+        go.0.send(()).unwrap();
+        gone.1.recv().unwrap();
+        let second = runtime.block_on(client.call(Ask::get("/b"))).unwrap();
+        assert_eq!(second.body, "second", "{stray:?}");
+    }
+}

@@ -141,6 +141,11 @@ impl Peer {
         let _ = self.stream.get_mut().flush();
     }
 
+    /// Says that nothing more will be sent.
+    pub(crate) fn finish(&mut self) {
+        let _ = self.socket.shutdown(std::net::Shutdown::Write);
+    }
+
     /// Ends the connection with a reset.
     pub(crate) fn reset(&mut self) {
         // Bytes that were not read make the kernel send a reset.
