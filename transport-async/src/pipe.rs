@@ -1,6 +1,7 @@
 //! Readers whose bytes can be read only once: one range after the other, or through the spool.
 
 use std::future::{Future, poll_fn};
+use std::io;
 use std::ops::Range;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,11 +33,14 @@ struct Reading {
     buffer: BytesMut,
     at: u64,
     ended: bool,
+    /// A read failed, or has panicked: bytes may have been lost, so no more are read.
+    failed: bool,
 }
 
 impl Pipe {
     pub(crate) fn new(reader: Pin<Box<dyn AsyncRead + Send>>, length: Option<u64>) -> Self {
-        let reading = Reading { reader, buffer: BytesMut::new(), at: 0, ended: false };
+        let reading =
+            Reading { reader, buffer: BytesMut::new(), at: 0, ended: false, failed: false };
         Self {
             length,
             reading: Mutex::new(Some(reading)),
@@ -125,10 +129,11 @@ impl Reading {
         while self.buffer.len() < want && !self.ended {
             let room = want - self.buffer.len();
             self.buffer.reserve(room);
+            self.begin()?;
             let mut limited = (&mut self.buffer).limit(room);
             // Reading into a buffer loses nothing when its future is dropped.
             let read = pin!(self.reader.read_buf(&mut limited)).poll(cx);
-            self.ended = ready!(read).map_err(broken)? == 0;
+            self.ended = ready!(self.end(read))? == 0;
         }
         ready!(self.poll_promise(cx, length))?;
         let piece = self.buffer.split().freeze();
@@ -149,9 +154,11 @@ impl Reading {
         let Some(length) = length else { return Poll::Ready(Ok(())) };
         let at = self.at + self.buffer.len() as u64;
         if at >= length && !self.ended {
+            self.begin()?;
             let mut more = [0];
-            let read = ready!(pin!(self.reader.read(&mut more)).poll(cx));
-            if read.map_err(broken)? > 0 {
+            let read = pin!(self.reader.read(&mut more)).poll(cx);
+            if ready!(self.end(read))? > 0 {
+                self.failed = true;
                 let detail = format!("it has more than {length} bytes");
                 return Poll::Ready(Err(ExchangeError::new(ExchangeErrorKind::Length, detail)));
             }
@@ -164,12 +171,29 @@ impl Reading {
         Poll::Ready(Ok(()))
     }
 
+    /// Begins to call the reader, unless it has failed before. Until [`end`](Self::end) it counts as
+    /// failed, because it may panic.
+    fn begin(&mut self) -> Result<(), ExchangeError> {
+        match std::mem::replace(&mut self.failed, true) {
+            false => Ok(()),
+            true => {
+                let detail = "an earlier read of it failed";
+                Err(ExchangeError::new(ExchangeErrorKind::Source, detail))
+            }
+        }
+    }
+
+    fn end(&mut self, read: Poll<io::Result<usize>>) -> Poll<Result<usize, ExchangeError>> {
+        self.failed = matches!(read, Poll::Ready(Err(_)));
+        read.map_err(broken)
+    }
+
     fn is_over(&self, length: Option<u64>) -> bool {
         length.map_or(self.ended, |length| self.at == length)
     }
 }
 
-fn broken(error: std::io::Error) -> ExchangeError {
+fn broken(error: io::Error) -> ExchangeError {
     ExchangeError::of_io(ExchangeErrorKind::Source, error)
 }
 

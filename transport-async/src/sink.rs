@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex};
 use apus_core::Error;
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_host::files::Output;
+use apus_host::length::is_written_in_order;
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tokio::sync::mpsc;
@@ -33,7 +34,7 @@ use crate::ordered_writer::{OrderedWriter, Out, Place};
 /// | --- | --- |
 /// | [`discard`](Self::discard) | drops them |
 /// | [`memory`](Self::memory) | as they arrive |
-/// | [`file`](Self::file) | as they arrive, each at its offset |
+/// | [`file`](Self::file) | as they arrive, each at its offset; in order to a FIFO or a device |
 /// | [`writer`](Self::writer) | in order |
 /// | [`path`](Self::path) | as they arrive, each at its offset; in order to a FIFO or a device |
 ///
@@ -89,9 +90,14 @@ impl Sink {
     }
 
     /// A sink that writes each range at its offset from the file's start; the file's cursor is
-    /// neither used nor moved. What the file holds beyond the last byte stays.
+    /// neither used nor moved. What the file holds beyond the last byte stays. A FIFO, a socket, a
+    /// character device, and on Linux a file that was opened for appending, are
+    /// [writers](Self::writer).
     pub fn file(file: File) -> Self {
-        Self::of(Kind::File(Arc::new(file)))
+        match is_written_in_order(&file) {
+            true => Self::writer(tokio::fs::File::from_std(file)),
+            false => Self::of(Kind::File(Arc::new(file))),
+        }
     }
 
     /// A sink that writes a file completely or leaves it as it was: the bytes are written to a

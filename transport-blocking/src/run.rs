@@ -201,8 +201,10 @@ impl<'a, T: IntoMachine<S>, S> Run<'a, T, S> {
         if let Some(observer) = trace::observe(context.observer.as_ref()) {
             pump = pump.with_observer(observer);
         }
-        let spool =
-            pump.stream_window().and_then(|_| source.in_order(pass.as_ref())).map(Spool::new);
+        let spool = match pump.stream_window() {
+            Some(_) => Some(Spool::new(source.in_order(pass.as_ref())?)),
+            None => None,
+        };
         let watch = Watch {
             observer: context.observer,
             rate_limits: Some(context.rate_limits),

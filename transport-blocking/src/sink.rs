@@ -11,6 +11,7 @@ use apus_core::Error;
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::Incoming;
 use apus_host::files::Output;
+use apus_host::length::is_written_in_order;
 
 use crate::cancel::Stop;
 
@@ -20,7 +21,7 @@ use crate::cancel::Stop;
 /// | --- | --- |
 /// | [`discard`](Self::discard) | drops them |
 /// | [`memory`](Self::memory) | as they arrive |
-/// | [`file`](Self::file) | as they arrive, each at its offset |
+/// | [`file`](Self::file) | as they arrive, each at its offset; in order to a FIFO or a device |
 /// | [`writer`](Self::writer) | in order |
 /// | [`path`](Self::path) | as they arrive, each at its offset; in order to a FIFO or a device |
 ///
@@ -76,9 +77,13 @@ impl<'a> Sink<'a> {
     }
 
     /// A sink that writes each range at its offset from the file's start. What the file holds
-    /// beyond the last byte stays.
+    /// beyond the last byte stays. A FIFO, a socket, a character device, and on Linux a file that was
+    /// opened for appending, are [writers](Self::writer).
     pub fn file(file: File) -> Self {
-        Self::of(Kind::File(file))
+        match is_written_in_order(&file) {
+            true => Self::writer(file),
+            false => Self::of(Kind::File(file)),
+        }
     }
 
     /// A sink that writes a file completely or leaves it as it was: the bytes are written to a

@@ -61,6 +61,8 @@ pub(crate) struct Ordered<'a> {
     reader: Box<dyn Read + Send + 'a>,
     at: u64,
     ended: bool,
+    /// A read failed, or has not returned: bytes may have been lost, so no more are read.
+    failed: bool,
     /// The length that was given for it, in bytes.
     length: Option<u64>,
     /// Which pass the bytes are also hashed in.
@@ -176,7 +178,15 @@ impl<'a> Source<'a> {
     }
 
     fn once(reader: Box<dyn Read + Send + 'a>, length: Option<u64>) -> Self {
-        let ordered = Ordered { reader, at: 0, ended: false, length, pass: None, reading: None };
+        let ordered = Ordered {
+            reader,
+            at: 0,
+            ended: false,
+            failed: false,
+            length,
+            pass: None,
+            reading: None,
+        };
         Self::new(Kind::Once { length, slot: Mutex::new(Some(ordered)) })
     }
 
@@ -247,14 +257,26 @@ impl<'a> Source<'a> {
 
     /// Returns a reader of the whole source, for a machine that takes the bytes of any source in
     /// order.
-    pub(crate) fn in_order(&self, pass: Option<&Arc<OnePass>>) -> Option<Ordered<'a>> {
+    ///
+    /// # Errors
+    ///
+    /// It can be read only once, and another run reads it or has read some of it.
+    pub(crate) fn in_order(
+        &self,
+        pass: Option<&Arc<OnePass>>,
+    ) -> Result<Ordered<'a>, ExchangeError> {
         if !self.is_rewindable() {
-            return self.take_reader();
+            let ordered = self.take_reader().ok_or_else(|| failed(IN_USE))?;
+            if ordered.at == 0 && !ordered.failed {
+                return Ok(ordered);
+            }
+            self.give_back(ordered);
+            return Err(failed("it can be read only once, and was read before"));
         }
         let reader = Box::new(InOrder { source: self.clone(), at: 0 });
         let length = pass.and_then(|pass| pass.length());
         let (pass, reading) = (pass.cloned(), Some(Reading::new(0)));
-        Some(Ordered { reader, at: 0, ended: false, length, pass, reading })
+        Ok(Ordered { reader, at: 0, ended: false, failed: false, length, pass, reading })
     }
 
     /// Gives the reader back.
@@ -302,9 +324,7 @@ impl<'a> Source<'a> {
             }
             Kind::Unreadable(error) => return Err(broken(copy(error))),
             Kind::Once { .. } => {
-                let ordered = self.take_reader().ok_or_else(|| {
-                    failed("it can be read only once, and another request is reading it")
-                })?;
+                let ordered = self.take_reader().ok_or_else(|| failed(IN_USE))?;
                 let at = ordered.at;
                 let feed = BodyReader::lent(self.clone(), ordered, &range);
                 if at != range.start {
@@ -416,7 +436,7 @@ impl Ordered<'_> {
     pub(crate) fn read_piece(&mut self, most: usize) -> Result<Bytes, ExchangeError> {
         let mut piece = Vec::with_capacity(most);
         let room = self.room(most);
-        self.reader.by_ref().take(room as u64).read_to_end(&mut piece).map_err(broken)?;
+        self.reading(|reader| reader.take(room as u64).read_to_end(&mut piece).map_err(broken))?;
         self.ended |= piece.len() < room;
         let piece = Bytes::from(piece);
         self.passed(&piece, |piece| piece.clone())?;
@@ -437,7 +457,7 @@ impl Ordered<'_> {
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ExchangeError> {
         let room = self.room(buffer.len());
         let buffer = buffer.get_mut(..room).unwrap_or_default();
-        let read = read_some(&mut self.reader, buffer)?;
+        let read = self.reading(|reader| read_some(reader, buffer))?;
         self.ended |= read == 0 && !buffer.is_empty();
         self.passed(buffer.get(..read).unwrap_or_default(), Bytes::copy_from_slice)?;
         Ok(read)
@@ -446,6 +466,19 @@ impl Ordered<'_> {
     /// Whether everything was read.
     fn is_over(&self) -> bool {
         self.length.map_or(self.ended, |length| self.at == length)
+    }
+
+    /// Calls the reader, unless it has failed before. A panic counts as a failure.
+    fn reading<T>(
+        &mut self,
+        read: impl FnOnce(&mut (dyn Read + Send)) -> Result<T, ExchangeError>,
+    ) -> Result<T, ExchangeError> {
+        if std::mem::replace(&mut self.failed, true) {
+            return Err(failed("an earlier read of it failed"));
+        }
+        let done = read(&mut *self.reader)?;
+        self.failed = false;
+        Ok(done)
     }
 
     /// Returns how many of `most` bytes may be read.
@@ -483,7 +516,8 @@ impl Ordered<'_> {
         if at < length {
             return Ok(());
         }
-        if read_some(&mut self.reader, &mut [0])? > 0 {
+        if self.reading(|reader| read_some(reader, &mut [0]))? > 0 {
+            self.failed = true;
             return Err(self.broke_promise(format!("it has more than {length} bytes")));
         }
         self.ended = true;
@@ -514,7 +548,7 @@ impl Read for InOrder<'_> {
 }
 
 /// Reads once; repeats an interrupted read.
-fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> Result<usize, ExchangeError> {
+fn read_some(reader: &mut (dyn Read + Send), buffer: &mut [u8]) -> Result<usize, ExchangeError> {
     loop {
         match reader.read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -542,5 +576,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+const IN_USE: &str = "it can be read only once, and another request is reading it";
 /// Bytes that are read at a time.
 pub(crate) const PIECE: usize = 256 << 10;

@@ -57,3 +57,4 @@ mod stopping;
 mod stray_bytes;
 mod unsent;
 mod uploads;
+mod used_again;

@@ -39,6 +39,32 @@ pub fn reach(mut file: &File) -> io::Result<Reach> {
     Ok(Reach::InOrder)
 }
 
+/// Returns whether a file can be written in order only: a FIFO, a socket, a character device, and on
+/// Linux a file that was opened for appending, where all that is written goes to the end, also what is
+/// written at an offset.
+pub fn is_written_in_order(file: &File) -> bool {
+    let has_offsets = |found: Metadata| found.is_file() || is_block_device(&found);
+    !file.metadata().is_ok_and(has_offsets) || appends(file)
+}
+
+/// Whether the file was opened for appending, as far as the system tells.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn appends(file: &File) -> bool {
+    use std::os::fd::AsRawFd;
+    // `O_APPEND`, on all architectures.
+    const APPEND: u32 = 0o2000;
+    let about = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd()));
+    let about = about.unwrap_or_default();
+    let flags = about.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & APPEND != 0)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn appends(_: &File) -> bool {
+    false
+}
+
 /// Returns the length in bytes of a file that is read in [ranges](Reach::Ranges).
 pub fn length(file: &File) -> io::Result<u64> {
     let metadata = file.metadata()?;
