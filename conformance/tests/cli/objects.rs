@@ -49,9 +49,8 @@ fn an_object_is_addressed_by_its_backend() {
     assert_eq!(server.model().keys("logs"), ["a"]);
 }
 
-/// A scheme that no location has: the whole is a name.
-#[test]
-fn names_with_a_scheme_work_in_every_command() {
+/// The backends `fast` and `cold` in S3, with the buckets `images` and `copies`, and `swift`.
+fn three_backends() -> (FaultyS3, EmbeddedOpenStack, Program) {
     let model = S3Model::new().with_bucket("images").with_bucket("copies");
     let server = FaultyS3::start(model).unwrap();
     let cloud = EmbeddedOpenStack::start(OpenStackModel::new().with_container("glance", "images"));
@@ -60,6 +59,13 @@ fn names_with_a_scheme_work_in_every_command() {
         .with_endpoint("fast", &server.endpoint(), "images")
         .with_endpoint("cold", &server.endpoint(), "copies")
         .with_swift("swift", &cloud, "images");
+    (server, cloud, program)
+}
+
+/// A scheme that no location has: the whole is a name.
+#[test]
+fn names_with_a_scheme_work_in_every_command() {
+    let (server, _cloud, program) = three_backends();
     let key = program.write("key", b"the key\n");
     let key = key.to_str().unwrap();
     std::fs::create_dir(program.path("dir")).unwrap();
@@ -107,14 +113,7 @@ fn names_with_a_scheme_work_in_every_command() {
 /// Names that a URL, a shell or a pattern reads in another way.
 #[test]
 fn odd_names_are_those_of_one_object_in_every_command() {
-    let model = S3Model::new().with_bucket("images").with_bucket("copies");
-    let server = FaultyS3::start(model).unwrap();
-    let cloud = EmbeddedOpenStack::start(OpenStackModel::new().with_container("glance", "images"));
-    let cloud = cloud.unwrap();
-    let program = Program::new()
-        .with_endpoint("fast", &server.endpoint(), "images")
-        .with_endpoint("cold", &server.endpoint(), "copies")
-        .with_swift("swift", &cloud, "images");
+    let (server, cloud, program) = three_backends();
     for name in [
         "a%2Fb",
         "100%",

@@ -84,12 +84,10 @@ impl Kept {
         if text.trim().is_empty() {
             return Err(Error::invalid_response("the token is empty"));
         }
-        let no_text =
-            || Error::invalid_response("the token has characters that are not allowed in a header");
-        let mut header = header_value(&AUTH_TOKEN, text).map_err(|_| no_text())?;
-        if !text.is_ascii() {
-            return Err(no_text());
-        }
+        let header = header_value(&AUTH_TOKEN, text).ok().filter(|_| text.is_ascii());
+        let mut header = header.ok_or_else(|| {
+            Error::invalid_response("the token has characters that are not allowed in a header")
+        })?;
         header.set_sensitive(true);
         Ok(Self { token, header })
     }

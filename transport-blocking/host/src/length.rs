@@ -51,8 +51,18 @@ pub fn is_written_in_order(file: &File) -> bool {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn appends(file: &File) -> bool {
     use std::os::fd::AsRawFd;
-    // `O_APPEND`, on all architectures.
-    const APPEND: u32 = 0o2000;
+    // `O_APPEND`, which MIPS and SPARC number as the systems did that they had before Linux.
+    const APPEND: u32 = match cfg!(any(
+        target_arch = "mips",
+        target_arch = "mips32r6",
+        target_arch = "mips64",
+        target_arch = "mips64r6",
+        target_arch = "sparc",
+        target_arch = "sparc64",
+    )) {
+        true => 0o10,
+        false => 0o2000,
+    };
     let about = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd()));
     let about = about.unwrap_or_default();
     let flags = about.lines().find_map(|line| line.strip_prefix("flags:"));

@@ -20,6 +20,7 @@
 //! | `workloads/` | the workloads, and what must hold after each |
 //! | `world.rs`, `drive.rs`, `wire.rs` | the clock, the loop, the transport |
 //! | `ends.rs`, `host.rs` | the caller's bytes, the server |
+//! | `record.rs` | what happened in a run |
 //! | `said.rs` | what each request must follow of what the server said before |
 //! | `judge.rs` | what must hold after every workload |
 //! | `simulate.rs` | many schedules, on all cores |
@@ -34,6 +35,7 @@ mod ends;
 mod faults;
 mod host;
 mod judge;
+mod record;
 mod report;
 mod said;
 mod schedule;

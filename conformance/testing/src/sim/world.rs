@@ -24,6 +24,7 @@ use super::chance::Chance;
 use super::ends::{Sink, Source};
 use super::faults::{Facing, Fault, NAMELESS, Phase, Whom};
 use super::host::Host;
+use super::record::{LOOK, Record};
 use super::said::Said;
 use super::schedule::{Ahead, Schedule, Stop};
 use super::trace::Trace;
@@ -74,58 +75,6 @@ pub(crate) struct World {
     pub(crate) asks_for_heads: bool,
     pub(super) agenda: BTreeMap<(Duration, u64), (usize, Happening)>,
     sequence: u64,
-}
-
-/// The record of a run, beside its result.
-#[derive(Debug, Default)]
-pub(crate) struct Record {
-    /// Broken laws, and false results.
-    pub(crate) wrong: Vec<String>,
-    pub(crate) launched: u64,
-    pub(crate) events: u64,
-    pub(crate) peak: usize,
-    /// The largest number of bytes of a stream that were held at once.
-    pub(crate) held: u64,
-    /// Uploads and trusts whose name was in no response that arrived.
-    pub(crate) unnamed: BTreeSet<String>,
-    /// Uploads that exist again because of a late part, and that no request has looked at since.
-    pub(crate) landed: BTreeSet<String>,
-    /// Objects of Swift that were written by requests after their connection had ended.
-    pub(crate) landed_objects: BTreeSet<(String, String)>,
-    /// Trusts that were created so.
-    pub(crate) late: BTreeSet<String>,
-    /// Operations for which the server sent a success, whether or not it arrived.
-    pub(crate) carried_out: BTreeSet<&'static str>,
-    /// How many requests were applied after their connection had ended, without those that
-    /// completed an upload.
-    pub(crate) acted_late: u32,
-    /// Whether a request completed an upload after its connection had ended, and no later response
-    /// shows that the upload does not exist any more.
-    pub(crate) completed_late: bool,
-    /// How often the server falsely denied that something exists.
-    pub(crate) lies: u32,
-    /// Whether another client has overwritten the object.
-    pub(crate) replaced: bool,
-    /// When another client has overwritten the object first.
-    replaced_at: Option<Duration>,
-    /// The last look at the object: when it was sent, and when its response came.
-    look: Option<(Duration, Option<Duration>)>,
-    /// When the last PUT that must replace nothing was sent, and whether one may have been applied.
-    put_at: Option<Duration>,
-    put_in_doubt: bool,
-    /// How often the process died.
-    pub(crate) deaths: u32,
-    pub(crate) cancelled: bool,
-    /// Whether it was cancelled so that another process resumes it.
-    pub(crate) kept: bool,
-    /// Whether a ListParts met a fault.
-    pub(crate) listed_in_vain: bool,
-    /// Whether an abort succeeded whose upload still exists.
-    pub(crate) aborted_in_vain: bool,
-    /// Whether a request that looks at the state before a write met a fault.
-    pub(crate) looked_in_vain: bool,
-    /// Whether a write was sent without `If-None-Match`.
-    pub(crate) unconditional: bool,
 }
 
 /// An event.
@@ -233,7 +182,9 @@ impl World {
             self.jump(by);
         }
         self.trace.launch(self.now, index, self.record.launched, &exchange, fault);
-        self.watch(&exchange);
+        if self.record.sent(self.now.tick, &exchange, self.heedless) {
+            self.wrong("a PUT that must replace nothing is sent again over another's object");
+        }
         let limits = *exchange.timeouts();
         let soon = self.now.tick + self.latency();
         let early = match fault {
@@ -462,6 +413,7 @@ impl World {
         let before = if watched { self.host.nameless() } else { BTreeSet::new() };
         if fault.is_some_and(Fault::may_lie) {
             self.record.lies += 1;
+            self.record.denied |= operation == LOOK;
         }
         let reply = self.host.handle(request, fault);
         if !hidden && reply.status == 404 && OF_UPLOADS.contains(&operation) {
@@ -513,31 +465,6 @@ impl World {
             self.record.replaced_at.get_or_insert(self.now.tick);
             self.tell_time();
             self.host.intrude(other);
-        }
-    }
-
-    /// Checks that a PUT that must replace nothing, and that may have been applied, is not sent again
-    /// over what another client has stored, except while the look before it is in flight: the
-    /// server ignores the condition.
-    fn watch(&mut self, exchange: &Exchange) {
-        let now = self.now.tick;
-        if exchange.operation() == LOOK {
-            self.record.look = Some((now, None));
-        }
-        let conditional = exchange.draft().head.headers.contains_key(http::header::IF_NONE_MATCH);
-        let writes = matches!(exchange.operation(), "PutObject" | "CompleteMultipartUpload");
-        self.record.unconditional |= writes && !conditional;
-        if !self.heedless || !conditional {
-            return;
-        }
-        let before = self.record.put_at.replace(now).filter(|_| self.record.put_in_doubt);
-        let (Some(before), Some(at)) = (before, self.record.replaced_at) else { return };
-        let seen = self
-            .record
-            .look
-            .is_some_and(|(sent, came)| before <= sent && sent <= at && came == Some(now));
-        if at < now && !seen && self.record.lies == 0 {
-            self.wrong("a PUT that must replace nothing is sent again over another's object");
         }
     }
 
@@ -662,8 +589,6 @@ impl Whom {
 /// The operations that are refused with 404 where an upload does not exist.
 const OF_UPLOADS: [&str; 4] =
     ["AbortMultipartUpload", "CompleteMultipartUpload", "ListParts", "UploadPart"];
-/// The operation that looks at the object.
-const LOOK: &str = "HeadObject";
 /// The operations that look at what is stored.
 const LOOKS: [&str; 3] = ["HeadObject", "GetManifest", "GetContainer"];
 /// The timeout of an exchange that has none.

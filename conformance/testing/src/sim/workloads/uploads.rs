@@ -222,7 +222,7 @@ fn condition_held(world: &mut World, options: &UploadOptions, older: &Older, obj
     }
     let there = world.host.s3_model().object("bucket", "key").map(|object| object.body.clone());
     // A server that refuses the condition, and shows no object where there is one.
-    let blind = world.record.unconditional && world.record.looked_in_vain;
+    let blind = world.record.unconditional && world.record.denied;
     if there.as_ref() != Some(older) && !blind {
         world.wrong("an object was replaced that was not to be");
     }
