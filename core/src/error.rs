@@ -229,6 +229,20 @@ impl Error {
         self
     }
 
+    /// Names the URL that the request was sent to, without its user and its query, and without its
+    /// path unless `shows_path`. A message that names the host already is not changed.
+    #[must_use]
+    pub(crate) fn at_url(mut self, url: &http::Uri, shows_path: bool) -> Self {
+        if let (Some(scheme), Some(host)) = (url.scheme_str(), url.host())
+            && !self.0.what.starts_with(host)
+        {
+            let port = url.port_u16().map_or_else(String::new, |port| format!(":{port}"));
+            let path = if shows_path { url.path() } else { "" };
+            self.0.what = format!("{scheme}://{host}{port}{path}: {}", self.0.what).into();
+        }
+        self
+    }
+
     /// Adds something that could not be removed from the server.
     #[must_use]
     pub fn with_leftover(mut self, leftover: Leftover) -> Self {

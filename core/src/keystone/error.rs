@@ -1,7 +1,7 @@
 //! Keystone's refusals, and what they mean for another attempt.
 
 use http::StatusCode;
-use http::header::{HeaderName, LOCATION};
+use http::header::{HeaderName, HeaderValue, LOCATION};
 use serde_json::Value;
 
 use crate::error::{Error, Kind};
@@ -41,6 +41,19 @@ pub(super) fn refusal(reply: &Reply) -> Error {
 /// Adds the id by which the request is found in Keystone's log.
 pub(super) fn named(error: Error, reply: &Reply) -> Error {
     error.with_request_id(reply.header(&REQUEST_ID).map(str::to_owned), None)
+}
+
+/// Returns the value of a header of a login.
+///
+/// # Errors
+///
+/// It has other characters than visible ASCII, which no request can carry on.
+pub(super) fn header<'a>(reply: &'a Reply, name: &HeaderName) -> Result<Option<&'a str>, Error> {
+    let value = reply.head.headers.get(name).map(HeaderValue::to_str).transpose();
+    value.map_err(|_| {
+        let what = format!("{name} of the response has characters other than visible ASCII");
+        named(Error::invalid_response(what).with_status(reply.status()), reply)
+    })
 }
 
 /// Decides what follows a refusal or an invalid response.

@@ -104,6 +104,7 @@ impl RenewalSource for Box<dyn TokenSource> {
     type Item = Kept;
     const WHAT: &'static str = "token";
     const OBTAINED: &'static str = "a token";
+    const SHOWS_PATH: bool = true;
 
     fn renew(&mut self, now: Now, _: &Waker) -> Result<RenewalStep<Kept>, Error> {
         supplied((**self).renew(now)?)

@@ -32,14 +32,17 @@ pub(super) fn draft(base: &BaseUrl, user: &str, key: &Secret) -> Result<Box<Draf
 pub(super) fn token(reply: &Reply) -> Result<Token, Error> {
     error::success(reply)?;
     let broken = |what: String| Err(Error::invalid_response(what).with_status(reply.status()));
-    let header = |name| reply.header(&name).map(str::trim).filter(|text| !text.is_empty());
-    let Some(storage_url) = header(STORAGE_URL) else {
+    let header = |name| -> Result<Option<&str>, Error> {
+        let text = error::header(reply, &name)?;
+        Ok(text.map(str::trim).filter(|text| !text.is_empty()))
+    };
+    let Some(storage_url) = header(STORAGE_URL)? else {
         return broken("the v1 authentication response has no X-Storage-Url".into());
     };
-    let Some(secret) = header(STORAGE_TOKEN).or_else(|| header(AUTH_TOKEN)) else {
+    let Some(secret) = header(STORAGE_TOKEN)?.or(header(AUTH_TOKEN)?) else {
         return broken("the v1 authentication response has no X-Auth-Token".into());
     };
-    let lifetime = match header(EXPIRES).map(str::parse) {
+    let lifetime = match header(EXPIRES)?.map(str::parse) {
         None => None,
         Some(Ok(seconds)) => Some(Duration::from_secs(seconds)),
         Some(Err(_)) => {

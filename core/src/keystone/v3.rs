@@ -43,7 +43,7 @@ pub(super) fn authenticate(
 /// Reads the token of a response.
 pub(super) fn token(reply: &Reply) -> Result<Token, Error> {
     error::success(reply)?;
-    let secret = reply.header(&SUBJECT_TOKEN).filter(|token| !token.is_empty());
+    let secret = error::header(reply, &SUBJECT_TOKEN)?.filter(|token| !token.is_empty());
     let Some(secret) = secret else {
         let what = "Keystone's response has no X-Subject-Token";
         return Err(error::named(Error::invalid_response(what).with_status(reply.status()), reply));

@@ -18,6 +18,7 @@ impl<S: RenewalSource> Refresher<S> {
         }
         self.renewal = Renewal::Idle;
         let sealed = done.sealed_at();
+        let url = done.draft().head.uri.clone();
         let outcome = done.into_parts().1;
         let Some(source) = &mut self.source else { return };
         let (step, date) = match outcome {
@@ -38,7 +39,7 @@ impl<S: RenewalSource> Refresher<S> {
                 self.wake_one();
             }
             Ok(RenewalStep::Item(item)) => self.gained(*item, now, sealed, date),
-            Err(error) => self.lost(now, error),
+            Err(error) => self.lost(now, error.at_url(&url, S::SHOWS_PATH)),
         }
     }
 

@@ -16,6 +16,8 @@ pub(crate) trait RenewalSource: Send {
     const WHAT: &'static str;
     /// The name of the credential in errors, with its indefinite article if it has one.
     const OBTAINED: &'static str;
+    /// Whether errors name the path of a URL that was asked. The path may be a secret.
+    const SHOWS_PATH: bool = false;
     /// Whether a renewal that can't be started is remembered as denied.
     const REMEMBERS: bool = false;
 

@@ -114,8 +114,8 @@ fn a_refusal_of_sts_is_told_with_its_words_and_no_secret() {
     assert_eq!((error.kind(), error.code()), (Kind::Auth, Some("AccessDenied")));
     assert_eq!(
         error.to_string(),
-        "AssumeRole: could not obtain credentials: the server refused the request: 403 \
-         AccessDenied: not you [request 4e1c]"
+        "AssumeRole: could not obtain credentials: https://sts.eu-central-1.amazonaws.com: the \
+         server refused the request: 403 AccessDenied: not you [request 4e1c]"
     );
     assert!(!format!("{error:?}").contains("wJalr"));
     assert_eq!(world.count("http"), 1);

@@ -261,8 +261,8 @@ fn a_wrong_password_is_not_hammered() {
         assert_eq!((error.kind(), error.is_denied()), (Kind::Auth, true));
         assert_eq!(
             error.to_string(),
-            "Authenticate: could not obtain a token: the server refused the request: 401 \
-             Unauthorized: requires authentication."
+            "Authenticate: could not obtain a token: http://keystone:5000/v3/auth/tokens: the \
+             server refused the request: 401 Unauthorized: requires authentication."
         );
     }
     assert_eq!(world.cloud.attempts, 1);
@@ -554,26 +554,19 @@ fn a_region_without_an_object_store_is_told_before_anything_is_sent() {
 fn an_answer_that_makes_no_sense_is_told() {
     let token = |body: &str| Answer { body: body.into(), ..Answer::new(201) };
     for (answer, want) in [
-        (
-            token("{\"token\": {}}"),
-            "could not obtain a token: Keystone's response has no \
-                                    X-Subject-Token",
-        ),
+        (token("{\"token\": {}}"), "Keystone's response has no X-Subject-Token"),
         (
             token("<html>").header("x-subject-token", "t"),
-            "could not obtain a token: Keystone's response is not valid JSON: line 1, column 1",
+            "Keystone's response is not valid JSON: line 1, column 1",
         ),
-        (
-            token("[]").header("x-subject-token", "t"),
-            "could not obtain a token: Keystone's response has no `token`",
-        ),
+        (token("[]").header("x-subject-token", "t"), "Keystone's response has no `token`"),
         (
             token("{\"token\": {\"user\": {\"id\": \"u\"}}}").header("x-subject-token", "t"),
-            "could not obtain a token: `token` of Keystone's response has no `expires_at`",
+            "`token` of Keystone's response has no `expires_at`",
         ),
         (
             token("{\"token\": {\"expires_at\": \"soon\"}}").header("x-subject-token", "t"),
-            "could not obtain a token: `token` of Keystone's response has an `expires_at` that is \
+            "`token` of Keystone's response has an `expires_at` that is \
              not a date",
         ),
     ] {
@@ -581,6 +574,7 @@ fn an_answer_that_makes_no_sense_is_told() {
         cloud.trouble = vec![answer];
         let mut world = World::new(cloud, vec![Puts::new(1, 1)], &[demo(interval(60))]);
         let error = world.run().remove(0).unwrap().unwrap_err();
+        let want = format!("could not obtain a token: http://keystone:5000/v3/auth/tokens: {want}");
         assert_eq!(error.message(), want);
         assert_eq!(world.cloud.attempts, 1, "{want}");
     }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use apus_core::error::ExchangeErrorKind;
 use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
 use apus_core::machine::{Auth, Call};
 use apus_core::swift::{Config, HeadContainer, Service};
@@ -14,6 +15,7 @@ use crate::support::{Answer, Sim};
 const V1: &str = "https://swift/auth/v1.0";
 const V2: &str = "https://keystone:5000/v2.0";
 const V3: &str = "https://keystone:5000/v3";
+const V3_TOKENS: &str = "https://keystone:5000/v3/auth/tokens";
 const ENDPOINT: &str = "https://swift/v1/AUTH_p";
 
 /// Asks for a container, after logins at `auth_url` that are answered so. Returns the number of logins,
@@ -92,6 +94,34 @@ fn a_token_that_is_empty_is_none() {
     refused(V3, &v3(" ", json!(LATER), ENDPOINT), "the token is empty");
     for odd in ["a\nb", "tök"] {
         refused(V2, &v2(json!(odd), LATER, ENDPOINT), "not allowed in a header");
+    }
+}
+
+#[test]
+fn a_token_that_is_not_ascii_is_not_said_to_be_missing() {
+    // `HeaderValue::from_bytes` takes these bytes, as both transports do.
+    for odd in ["tök", "€"] {
+        let told = "of the response has characters other than visible ASCII";
+        refused(V3, &v3(odd, json!(LATER), ENDPOINT), &format!("x-subject-token {told}"));
+        refused(V1, &v1(odd, "60", ENDPOINT), &format!("x-auth-token {told}"));
+        refused(V1, &v1("token", "60", odd), &format!("x-storage-url {told}"));
+        refused(V1, &v1("token", odd, ENDPOINT), &format!("x-auth-token-expires {told}"));
+    }
+}
+
+#[test]
+fn an_error_of_a_login_names_its_url_once() {
+    for (url, asked) in [(V1, V1), (V2, "https://keystone:5000/v2.0/tokens"), (V3, V3_TOKENS)] {
+        let named = format!("could not obtain a token: {asked}: ");
+        for answer in [Answer::new(401), Answer::new(200).body("<html>"), Answer::new(404)] {
+            refused(url, &answer, &named);
+        }
+        for kind in [ExchangeErrorKind::Cut, ExchangeErrorKind::Closed, ExchangeErrorKind::Tls] {
+            let (result, _) = self::asked(url, &Answer::lost(kind));
+            let error = result.unwrap_err().to_string();
+            let host = if url == V1 { "swift" } else { "keystone:5000" };
+            assert_eq!(error.matches(host).count(), 1, "{kind:?}: {error}");
+        }
     }
 }
 

@@ -66,8 +66,8 @@ fn a_token_that_does_not_fit_the_trust_is_an_error_for_all_who_wait() {
         assert_eq!((world.cloud.attempts, world.cloud.count("PUT")), (1, 0), "{came:?}");
         for error in errors {
             let what = format!(
-                "could not obtain a token: requested a token by trust \"trust-1\", but Keystone \
-                 issued a token {want}"
+                "could not obtain a token: http://keystone:5000/v3/auth/tokens: requested a token by \
+                 trust \"trust-1\", but Keystone issued a token {want}"
             );
             assert_eq!((error.kind(), error.message()), (Kind::Auth, what.as_str()));
             assert_eq!(error.status().map(|status| status.as_u16()), Some(201));
@@ -114,8 +114,8 @@ fn so_is_one_that_the_source_itself_has_no_use_for() {
     cloud.trouble = (0..50).map(|_| token(None)).collect();
     let mut world = requests(cloud, 8, Session::new(Fickle, interval(60)));
     for error in errors(&mut world) {
-        let what = "could not obtain a token: the token in the response differs from the requested \
-                    one";
+        let what = "could not obtain a token: http://keystone:5000/v3/auth/tokens: the token in the \
+                    response differs from the requested one";
         assert_eq!((error.kind(), error.message()), (Kind::Auth, what));
     }
     assert_eq!(world.cloud.attempts, 1);
