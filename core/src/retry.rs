@@ -93,6 +93,11 @@ impl Default for RetryPolicy {
 
 /// The budget for repeated attempts of all calls of a client. Each repetition takes units from it,
 /// each success returns some.
+///
+/// A failed attempt for whose repetition too few units are left is not repeated: its call fails at
+/// once, with the error of that attempt. It does not wait for units, because they come back only by
+/// successes, of which a failing service has none: the calls would gather, and be sent together when
+/// it recovers. First attempts take no units.
 #[derive(Debug)]
 pub struct Budget {
     left: Mutex<u32>,

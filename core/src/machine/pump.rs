@@ -247,9 +247,13 @@ impl<M: Machine> Pump<M> {
         self.tell(now, &Event::ended(now, &done));
         if let Some(rate_limits) = &self.rate_limits {
             let status = done.outcome().ok().map(|reply| reply.status());
-            match status.is_some_and(is_throttled) {
-                false if done.draft().keeps_place => rate_limits.passed_on(now, &mut self.line),
-                throttled => rate_limits.ended(now, throttled),
+            match status.map(is_throttled) {
+                Some(true) => rate_limits.answered(now, true),
+                told if done.draft().keeps_place => {
+                    rate_limits.passed_on(now, told.is_some(), &mut self.line);
+                }
+                Some(false) => rate_limits.answered(now, false),
+                None => rate_limits.unanswered(),
             }
         }
         let auth = done.draft().auth;
@@ -431,7 +435,7 @@ impl<M: Machine> Drop for Pump<M> {
         let Some(now) = self.last else { return };
         for flight in std::mem::take(&mut self.flying) {
             if let Some(rate_limits) = &self.rate_limits {
-                rate_limits.abandoned();
+                rate_limits.unanswered();
             }
             if let Some(authority) = flight.renews.and_then(|auth| self.auths.get(auth)) {
                 let uri = http::Uri::from_static("/");

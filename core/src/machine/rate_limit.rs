@@ -4,8 +4,9 @@
 //! The number of requests in flight adapts to the server. A response of 503 or 429 lowers it to the
 //! number of requests that are in flight besides: the place of the refused request is not given out
 //! again. Where none is in flight besides, the next request is sent 100 ms later. Each full round of
-//! other exchanges adds one place again, up to the limit; after four rounds without a refusal, each
-//! exchange does. So a server that answers a fixed number of requests at once refuses about one
+//! other responses adds one place again, up to the limit; after four rounds without a refusal, each
+//! response does. An exchange without a response, such as one whose connection failed, changes
+//! nothing. So a server that answers a fixed number of requests at once refuses about one
 //! request a round, and a server that refuses everything gets ten requests a second at most.
 //!
 //! ```text
@@ -52,7 +53,7 @@ struct State {
     at_once: u32,
     /// Places taken by requests in flight, and by waiters that were woken to send.
     taken: u32,
-    /// How many rounds of exchanges ended since the last refusal, in 256ths.
+    /// How many rounds of responses came since the last refusal, in 256ths.
     calm: u32,
     /// Nothing is sent before this time, after a refusal while nothing else was in flight.
     paused: Duration,
@@ -70,7 +71,7 @@ pub(crate) enum Line {
     Queued(Position),
     /// It has a place, and may send at this time.
     Paced(Duration),
-    /// It may send. [`RateLimits::ended`] or [`RateLimits::abandoned`] must follow the request.
+    /// It may send. [`RateLimits::answered`] or [`RateLimits::unanswered`] must follow the request.
     Held,
 }
 
@@ -162,13 +163,13 @@ impl RateLimits {
         }
     }
 
-    /// Frees the place of a request that was abandoned without a response to learn from.
-    pub(crate) fn abandoned(&self) {
+    /// Frees the place of an exchange without a response: it says nothing of the server's places.
+    pub(crate) fn unanswered(&self) {
         self.change(State::free);
     }
 
-    /// Frees the place of an exchange that has ended; `throttled` if its response was 503 or 429.
-    pub(crate) fn ended(&self, now: Now, throttled: bool) {
+    /// Frees the place of an exchange with a response; `throttled` if that was 503 or 429.
+    pub(crate) fn answered(&self, now: Now, throttled: bool) {
         let most = self.most_at_once * SHARE;
         self.change(|state| {
             state.free();
@@ -180,16 +181,18 @@ impl RateLimits {
     }
 
     /// Gives the place of an exchange that has ended to the next request of the same pump, and one
-    /// of the requests per second, for which later ones wait. If `line` already holds a place, that
-    /// of the exchange is freed.
-    pub(crate) fn passed_on(&self, now: Now, line: &mut Line) {
+    /// of the requests per second, for which later ones wait; `answered` if the exchange has a
+    /// response. If `line` already holds a place, that of the exchange is freed.
+    pub(crate) fn passed_on(&self, now: Now, answered: bool, line: &mut Line) {
         if *line == Line::Held {
-            return self.ended(now, false);
+            return if answered { self.answered(now, false) } else { self.unanswered() };
         }
         self.leave(line);
         let most = self.most_at_once * SHARE;
         self.change(|state| {
-            state.speed_up(most);
+            if answered {
+                state.speed_up(most);
+            }
             if let Some(bucket) = &mut state.requests {
                 bucket.take(now, 1);
             }
@@ -274,7 +277,7 @@ impl State {
     }
 
     /// Raises the limit by one place a round, or, if the server has refused nothing for some rounds,
-    /// by one place an exchange: then what was refused had other reasons than the load of this client.
+    /// by one place a response: then what was refused had other reasons than the load of this client.
     fn speed_up(&mut self, most: u32) {
         let share = SHARE.div_ceil(self.places());
         let step = if self.calm < CALM { share } else { SHARE };
@@ -372,7 +375,7 @@ mod tests {
         assert_eq!(ask(&rate_limits, at(0), one), Admit::Go);
         assert_eq!(ask(&rate_limits, at(0), other), Admit::Go);
         assert_eq!(ask(&rate_limits, at(0), third), Admit::Later(None));
-        rate_limits.ended(at(1), false);
+        rate_limits.answered(at(1), false);
         assert_eq!(ask(&rate_limits, at(1), third), Admit::Go);
     }
 
@@ -423,20 +426,38 @@ mod tests {
             assert_eq!(ask(&rate_limits, at(0), line), Admit::Go);
         }
         for _ in 0..12 {
-            rate_limits.ended(at(1), true);
+            rate_limits.answered(at(1), true);
             // The place of a refused request is not given out again.
             assert_ne!(ask(&rate_limits, at(1), &mut Line::Out), Admit::Go);
         }
         assert_eq!(rate_limits.at_once(), 4);
-        // One place a round, for four rounds, and then one an exchange.
+        // One place a round, for four rounds, and then one a response.
         for (round, places) in [4, 5, 6, 7].into_iter().enumerate() {
             assert_eq!(rate_limits.at_once(), places, "round {round}");
-            (0..places).for_each(|_| rate_limits.ended(at(2), false));
+            (0..places).for_each(|_| rate_limits.answered(at(2), false));
         }
         for ended in 0..20 {
             assert_eq!(rate_limits.at_once(), (8 + ended).min(16));
-            rate_limits.ended(at(3), false);
+            rate_limits.answered(at(3), false);
         }
+    }
+
+    #[test]
+    fn an_exchange_without_a_response_says_nothing_of_the_places_of_the_server() {
+        let rate_limits = RateLimits::new(16);
+        let mut lines = [Line::Out; 16];
+        for line in &mut lines {
+            assert_eq!(ask(&rate_limits, at(0), line), Admit::Go);
+        }
+        (0..12).for_each(|_| rate_limits.answered(at(1), true));
+        for _ in 0..100 {
+            rate_limits.unanswered();
+            assert_eq!(ask(&rate_limits, at(2), &mut Line::Out), Admit::Go);
+            let mut line = Line::Out;
+            rate_limits.passed_on(at(2), false, &mut line);
+            assert_eq!(ask(&rate_limits, at(2), &mut line), Admit::Go);
+        }
+        assert_eq!(rate_limits.at_once(), 4);
     }
 
     #[test]
@@ -444,13 +465,13 @@ mod tests {
         let rate_limits = RateLimits::new(16);
         let (mut one, mut other, mut third) = (Line::Out, Line::Out, Line::Out);
         assert_eq!(ask(&rate_limits, at(0), &mut one), Admit::Go);
-        rate_limits.ended(at(1), true);
+        rate_limits.answered(at(1), true);
         let later = Admit::Later(Some(paced(at(101).tick)));
         assert_eq!(ask(&rate_limits, at(1), &mut other), later);
         assert_eq!(ask(&rate_limits, at(100), &mut other), later);
         assert_eq!(ask(&rate_limits, at(100), &mut third), Admit::Later(None));
         assert_eq!(ask(&rate_limits, at(101), &mut other), Admit::Go);
-        rate_limits.ended(at(102), false);
+        rate_limits.answered(at(102), false);
         assert_eq!(ask(&rate_limits, at(102), &mut third), Admit::Go);
     }
 

@@ -11,7 +11,7 @@ use apus_core::contract::{
     AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest, OnFailure,
 };
 use apus_core::credentials::Credentials;
-use apus_core::error::ExchangeError;
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Completion, Draft, Exchange};
 use apus_core::machine::{Auth, Call, Event, Observer, Pump, RateLimits, Turn};
 use apus_core::s3::HeadBucket;
@@ -201,6 +201,22 @@ fn who_is_turned_for_another_reason_keeps_its_turn_and_takes_one_place_only() {
     assert_eq!(crowd.woken.take(), [1]);
     parked(&mut third);
     launched(&mut other);
+}
+
+#[test]
+fn connections_that_fail_give_no_places_back_to_a_server_that_is_too_busy() {
+    let mut crowd = Crowd::new(RateLimits::new(16));
+    let mut pumps: Vec<Head> = (0..16).map(|_| crowd.pump()).collect();
+    let mut flying: Vec<Exchange> = pumps.iter_mut().map(launched).collect();
+    for pump in pumps.iter_mut().skip(4).rev() {
+        pump.complete(NOON, answered(flying.pop().unwrap(), 503));
+    }
+    assert_eq!(crowd.rate_limits.at_once(), 4);
+    for (pump, exchange) in pumps.iter_mut().zip(flying) {
+        let failure = ExchangeError::new(ExchangeErrorKind::Connect, "refused");
+        pump.complete(NOON, exchange.fail(failure));
+    }
+    assert_eq!(crowd.rate_limits.at_once(), 4);
 }
 
 #[test]
