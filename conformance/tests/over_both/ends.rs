@@ -20,7 +20,7 @@ use apus_core::{Error, Now, swift};
 use bytes::Bytes;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::client::{Client, Setup, Target, Via, pattern};
+use crate::client::{Client, Server, Setup, Target, Via, pattern};
 
 both! {
     over_tcp_an_end_is_the_protocols_own,
@@ -228,21 +228,21 @@ impl Clients {
     }
 }
 
-enum SwiftClient {
+pub(crate) enum SwiftClient {
     Blocking(apus_blocking::Client<swift::Service>),
     Async(apus_async::Client<swift::Service>, Runtime),
 }
 
 impl SwiftClient {
-    fn of(server: &Scripted, via: Via) -> Self {
-        let mut config = swift::Config::at(format!("{}/v1/AUTH_a", server.endpoint()));
+    pub(crate) fn of(server: &impl Server, via: Via) -> Self {
+        let mut config = swift::Config::at(format!("{}/v1/AUTH_a", server.url()));
         config.retry_policy.base = std::time::Duration::from_millis(2);
         config.retry_policy.attempts = 3;
         let service = swift::Service::new(config).unwrap();
         macro_rules! client {
             ($transport:ident) => {{
                 let mut config = $transport::TransportConfig::new();
-                if let Some(ca) = server.ca_pem() {
+                if let Some(ca) = server.ca() {
                     config = config.ca_bundle(ca.as_bytes()).unwrap();
                 }
                 let transport = $transport::Transport::new(config).unwrap();
@@ -260,7 +260,7 @@ impl SwiftClient {
         }
     }
 
-    fn get(&self) -> Result<Bytes, Error> {
+    pub(crate) fn get(&self) -> Result<Bytes, Error> {
         let get = swift::GetObject::new("container", "object");
         let output = match self {
             Self::Blocking(client) => client.call(get),
@@ -269,7 +269,7 @@ impl SwiftClient {
         output.map(|output| output.body)
     }
 
-    fn download(&self, options: DownloadOptions) -> Result<Vec<u8>, Error> {
+    pub(crate) fn download(&self, options: DownloadOptions) -> Result<Vec<u8>, Error> {
         use apus_core::machine::SwiftDownload;
         let get = swift::GetObject::new("container", "object");
         match self {

@@ -317,7 +317,7 @@ impl<O: Operation> Call<O> {
 
     fn answered(&mut self, now: Now, reply: Reply, can_resend: bool, whole: bool) {
         let writes = self.operation.idempotency() != Idempotency::Read;
-        let accepted = reply.status().is_success() && reply.rejected.is_none();
+        let accepted = reply.status().is_success();
         let error = match &reply.cut {
             None => match self.read(&reply) {
                 Ok((output, Some(question))) => return self.ask(output, reply, question),
@@ -339,7 +339,9 @@ impl<O: Operation> Call<O> {
                 }
             }
         };
-        let unreadable = reply.cut.is_some() || error.kind() == Kind::InvalidResponse;
+        let unreadable = reply.cut.is_some()
+            || reply.rejected.is_some()
+            || error.kind() == Kind::InvalidResponse;
         if writes && accepted && unreadable {
             // The server said that it has applied the request, or that it will.
             self.doubtful = true;

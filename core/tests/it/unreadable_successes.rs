@@ -172,6 +172,34 @@ fn a_write_that_was_answered_is_sent_once_wherever_its_answer_is_cut() {
     }
 }
 
+/// The status said that it was carried out, and nobody can tell where the body ends, or keep it.
+#[test]
+fn a_write_that_was_answered_is_sent_once_whatever_delimits_its_body() {
+    let body = "<CopyObjectResult><ETag>tag</ETag></CopyObjectResult>";
+    for (odd, repeats) in [
+        (ok(body).header("transfer-encoding", "chunked"), true),
+        (ok(body).header("content-length", 7), true),
+        (ok(body).header("content-length", "+9"), true),
+        (Answer::new(200).header("transfer-encoding", "gzip, chunked"), true),
+        // A limit of the caller's, which would not permit the next response either.
+        (Answer::new(200).header("content-length", 1_u64 << 40), false),
+    ] {
+        unknown(call(copy(), std::slice::from_ref(&odd)), 1);
+        let create = CreateMultipartUpload::new("bucket", "key");
+        unknown(call(create, std::slice::from_ref(&odd)), 1);
+        unknown(call(DeleteObjects::new("bucket", ["a"]), std::slice::from_ref(&odd)), 1);
+        unknown(call(CreateBucket::new("bucket"), std::slice::from_ref(&odd)), 1);
+        // What a HEAD tells.
+        let put = || PutObject::new("bucket", "key", "hello");
+        let opaque = Answer::new(200).header("content-length", 5).header("etag", "opaque");
+        unknown(call(put(), &[odd.clone(), opaque]), 2);
+        let run = call(put(), &[odd, Answer::new(404), Answer::new(200)]);
+        let asked = ["PUT /bucket/key", "HEAD /bucket/key", "PUT /bucket/key"];
+        assert_eq!(run.requests, asked[..if repeats { 3 } else { 2 }]);
+        assert_eq!(run.result.is_ok(), repeats);
+    }
+}
+
 /// A part replaces an earlier part of its number, and is not visible before the upload is
 /// completed.
 #[test]
