@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::StoreError;
 use super::migration::Migration;
+use super::properties::Properties;
 use crate::checksum::{Algorithm, Digests, Hashers, Validation, Value};
 use crate::error::{Error, Leftover};
 use crate::http::ByteRange;
@@ -22,12 +23,19 @@ pub struct Add {
     pub size: Option<u64>,
     /// The algorithm of the multihash.
     pub hash: Algorithm,
+    /// What is stored with the image. By default nothing: the server decides on a content type.
+    pub properties: Properties,
 }
 
 impl Add {
     /// Makes an image with SHA-512 for the multihash and no announced size.
     pub fn new(image_id: impl Into<String>) -> Self {
-        Self { image_id: image_id.into(), size: None, hash: Algorithm::Sha512 }
+        Self {
+            image_id: image_id.into(),
+            size: None,
+            hash: Algorithm::Sha512,
+            properties: Properties::default(),
+        }
     }
 
     /// Sets the announced size in bytes.
@@ -40,6 +48,12 @@ impl Add {
     #[must_use]
     pub fn with_hash(self, hash: Algorithm) -> Self {
         Self { hash, ..self }
+    }
+
+    /// Sets what is stored with the image.
+    #[must_use]
+    pub fn with_properties(self, properties: Properties) -> Self {
+        Self { properties, ..self }
     }
 
     /// Returns `source` with the announced size.

@@ -23,7 +23,7 @@
 //! | --- | --- |
 //! | `config/` | the options of backends, from text |
 //! | `stores.rs` | all backends, and the actions on images |
-//! | `image.rs` | arguments and results of the actions |
+//! | `image.rs`, `properties.rs` | arguments and results of the actions |
 //! | `job.rs` | what a transport runs |
 //! | `backend.rs`, `connection.rs` | one backend, and its transport settings |
 //! | `s3/`, `swift/` | the two kinds of backends |
@@ -37,6 +37,7 @@ mod error;
 mod image;
 mod job;
 mod migration;
+mod properties;
 mod s3;
 mod stores;
 mod swift;
@@ -53,6 +54,7 @@ pub use self::job::Job;
 pub use self::migration::{
     Migration, Refusal, S3Access, S3Places, SwiftAccess, SwiftAuthorization, SwiftPlaces,
 };
+pub use self::properties::Properties;
 pub use self::s3::S3Store;
 pub use self::stores::Stores;
 pub use self::swift::SwiftStore;

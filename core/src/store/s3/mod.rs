@@ -113,7 +113,8 @@ impl S3Store {
             return Err(invalid(Error::invalid_input("the image has no id")));
         }
         let service = Arc::clone(&self.service);
-        let options = self.upload_options(source);
+        let mut options = self.upload_options(source);
+        options.properties = image.properties.clone().into();
         let heeds = match source {
             UploadSource::Seekable(length) if length <= options.threshold => {
                 service.config().quirks.conditional_put

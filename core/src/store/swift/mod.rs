@@ -191,15 +191,11 @@ impl SwiftStore {
             rights = Authorization::of_one(self.auth()?);
         }
         let is_stream = matches!(source, UploadSource::Stream(_));
-        let upload = SwiftUpload::new(
-            &container,
-            id,
-            source,
-            options.upload(is_stream),
-            Arc::clone(&self.service),
-            seed,
-        )
-        .map_err(invalid)?;
+        let mut sent = options.upload(is_stream);
+        sent.properties = image.properties.clone().into();
+        let upload =
+            SwiftUpload::new(&container, id, source, sent, Arc::clone(&self.service), seed)
+                .map_err(invalid)?;
         // A stream of unknown length may turn out to be large.
         let may_be_long = upload.is_segmented() != Some(false);
         let creates = options.swift_store_create_container_on_put;
