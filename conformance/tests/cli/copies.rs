@@ -1,9 +1,10 @@
 //! `stat` and `copy` of many objects.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use apus_conformance::server::{
-    EmbeddedOpenStack, Fault, FaultyS3, OpenStackModel, Operation, Plan, S3Model,
+    EmbeddedOpenStack, Fault, FaultyS3, OpenStackModel, Operation, Plan, Request, S3Model, Scripted,
 };
 
 use crate::program::Program;
@@ -130,4 +131,140 @@ fn a_copy_by_the_server_that_fails_names_its_source_or_itself() {
         assert_eq!(ran.err.contains(&place), command.contains(&"x"), "{ran:?}");
     }
     assert_eq!(server.model().object("copies", "a/1").unwrap().body, "old");
+}
+
+/// The backends `fast` and `cold` in S3, at servers of their own, and `swift`.
+fn three() -> (FaultyS3, FaultyS3, EmbeddedOpenStack, Program) {
+    let fast = S3Model::new().with_bucket("images").with_bucket("third");
+    let (fast, cold) = (
+        FaultyS3::start(fast).unwrap(),
+        FaultyS3::start(S3Model::new().with_bucket("archive")).unwrap(),
+    );
+    let model = OpenStackModel::new().with_container("glance", "images");
+    let cloud = EmbeddedOpenStack::start(model).unwrap();
+    let program = Program::new()
+        .with_endpoint("fast", &fast.endpoint(), "images")
+        .with_endpoint("cold", &cold.endpoint(), "archive")
+        .with_swift("swift", &cloud, "images");
+    (fast, cold, cloud, program)
+}
+
+#[test]
+fn a_copy_has_the_properties_of_its_source() {
+    let (_fast, _cold, _cloud, program) = three();
+    program.write("file", b"1");
+    let put =
+        ["put", "file", "--id", "x", "--content-type", "text/x-own", "--metadata", "colour=red"];
+    program.run(&put).ends(0);
+    let properties = |name: &str| {
+        let told = &program.json(&["stat", name])[0];
+        (told["content_type"].clone(), told["metadata"]["colour"].clone())
+    };
+    let own = ("text/x-own".into(), "red".into());
+    assert_eq!(properties("x"), own);
+    for (from, to) in [("fast", "cold"), ("fast", "swift"), ("swift", "cold")] {
+        let name = format!("from-{from}");
+        program.run(&["copy", &format!("{from}:x"), "--to", to, "--id", &name]).ends(0);
+        assert_eq!(properties(&format!("{to}:{name}")), own, "{from} to {to}");
+        if to == "swift" {
+            program.run(&["copy", "fast:x", "--to", to]).ends(0);
+        }
+    }
+    program.run(&["copy", "fast:x", "--to", "fast", "--to-bucket", "third"]).ends(0);
+    program.run(&["copy", "-R", "fast:x", "--to", "fast", "--id", "server"]).ends(0);
+    assert_eq!(properties("fast:server"), own);
+    // A value that S3 has no form for.
+    let put = ["-b", "swift", "put", "file", "--id", "u", "--metadata", "colour=r\u{f6}t"];
+    program.run(&put).ends(0);
+    let copy = ["copy", "swift:u", "--to", "cold"];
+    program.run(&copy).ends(0).says("not copied: metadata \"colour\", whose value is not ASCII");
+}
+
+#[test]
+fn a_move_removes_its_source_once_the_copy_is_proved() {
+    let (fast, cold, cloud, program) = three();
+    program.write("file", b"12345");
+    for name in ["a/1", "a/2", "b"] {
+        program.run(&["put", "file", "--id", name, "--metadata", "colour=red"]).ends(0);
+    }
+    program.run(&["mv", "b", "--to", "cold", "-n"]).ends(0).prints("would move b to cold:b");
+    assert_eq!(fast.model().keys("images"), ["a/1", "a/2", "b"]);
+    // To another name, by the server: no byte passes the client.
+    let ran = program.run(&["mv", "b", "--to", "fast", "--id", "c"]).ends(0);
+    ran.prints("/images/c").says("removed b");
+    assert_eq!(fast.model().keys("images"), ["a/1", "a/2", "c"]);
+    assert_eq!(fast.model().count(Operation::GetObject), 0);
+    // A prefix, to another server; then to Swift and back.
+    program.run(&["mv", "-R", "a/", "--to", "cold", "--id", "z/"]).ends(0);
+    assert_eq!(cold.model().keys("archive"), ["z/1", "z/2"]);
+    assert_eq!(fast.model().keys("images"), ["c"]);
+    program.run(&["mv", "cold:z/1", "--to", "swift", "--id", "s"]).ends(0);
+    assert_eq!(cloud.model().names_of("glance", "images"), ["s"]);
+    program.run(&["mv", "swift:s", "--to", "fast"]).ends(0);
+    assert!(cloud.model().names_of("glance", "images").is_empty());
+    assert_eq!(fast.model().object("images", "s").unwrap().body, "12345");
+    assert_eq!(program.json(&["stat", "s"])[0]["metadata"]["colour"], "red");
+    program.run_with(&["mv", "-", "--to", "cold"], b"s\nnone\n").ends(9).says("none");
+    assert_eq!(cold.model().keys("archive"), ["s", "z/2"]);
+    program.run(&["mv", "none", "--to", "cold"]).ends(3);
+}
+
+#[test]
+fn a_move_that_can_not_be_completed_names_both() {
+    let (fast, cold, _cloud, program) = three();
+    program.write("file", b"12345");
+    let ls = |server: &FaultyS3, bucket: &str| server.model().keys(bucket).len();
+    program.run(&["put", "file", "--id", "a"]).ends(0);
+    // Onto itself, and onto another object.
+    program.run(&["mv", "a", "--to", "fast"]).ends(4);
+    program.run(&["-b", "cold", "put", "file", "--id", "taken"]).ends(0);
+    program.run(&["mv", "a", "--to", "cold", "--id", "taken"]).ends(4);
+    assert_eq!((ls(&fast, "images"), ls(&cold, "archive")), (1, 1));
+    // The source may not be removed.
+    let refuse = Fault::Refuse(403, "AccessDenied");
+    fast.model().set_plan(Plan::new().always(Operation::DeleteObject, refuse));
+    for (to, id) in [("fast", "b"), ("cold", "b")] {
+        let ran = program.run(&["mv", "a", "--to", to, "--id", id]).ends(9);
+        ran.says("copied as s3://").says("/b, but a was not removed: ").says("bucket images");
+    }
+    fast.model().set_plan(Plan::new());
+    // The copy can't be made.
+    let refuse = Fault::Refuse(403, "AccessDenied");
+    cold.model().set_plan(Plan::new().always(Operation::PutObject, refuse));
+    program.run(&["mv", "a", "--to", "cold"]).ends(5);
+    assert_eq!(fast.model().object("images", "a").unwrap().body, "12345");
+}
+
+/// The server says nothing that proves the copy: the bytes of both are compared.
+#[test]
+fn a_move_that_only_the_size_speaks_for_is_read() {
+    let (model, wrong) = (S3Model::new().with_bucket("images"), Arc::new(Mutex::new(false)));
+    let mut model = model.with_object("images", "a", "12345").with_object("images", "b", "12345");
+    let is_wrong = Arc::clone(&wrong);
+    let server = Scripted::start(move |request: &Request| {
+        let is_copy = request.method == "GET" && request.path().ends_with("/moved");
+        // The ETags that the model has are other ones.
+        let mut request = request.clone();
+        request.headers.retain(|(name, _)| !name.to_ascii_lowercase().ends_with("if-match"));
+        let mut reply = model.handle(&request);
+        reply.headers.retain(|(name, _)| !name.to_ascii_lowercase().starts_with("x-amz-checksum"));
+        for header in &mut reply.headers {
+            if header.0.eq_ignore_ascii_case("etag") {
+                header.1 = format!("\"{:032x}-1\"", request.path().len());
+            }
+        }
+        if is_copy && *is_wrong.lock().unwrap() {
+            reply.body = "12346".into();
+        }
+        reply
+    })
+    .unwrap();
+    let program = Program::new().with_endpoint("fast", &server.endpoint(), "images");
+    *wrong.lock().unwrap() = true;
+    let ran = program.run(&["mv", "a", "--to", "fast", "--id", "moved"]).ends(9);
+    ran.says("a was not removed: the copy has other bytes");
+    *wrong.lock().unwrap() = false;
+    program.run(&["rm", "moved"]).ends(0);
+    program.run(&["mv", "a", "--to", "fast", "--id", "moved"]).ends(0).says("removed a");
+    program.run(&["stat", "a"]).ends(3);
 }

@@ -256,3 +256,34 @@ fn segments_of_a_stream_are_hidden_unless_requested() {
         (&"images".into(), &4.into())
     );
 }
+
+/// Names with a line's end go from one command to another.
+#[test]
+fn names_that_end_with_nul_are_input_of_other_commands() {
+    let (server, cloud, program) = three_backends();
+    let odd = ["a\nb", "fast:x", "swift:z", "x y"];
+    for backend in ["fast", "swift"] {
+        for name in odd {
+            program.run_with(&["-q", "-b", backend, "put", "-", "--id", name], b"1").ends(0);
+        }
+    }
+    let listed = program.run(&["-b", "swift", "ls", "-0"]).ends(0).out;
+    let expected: String = odd.iter().map(|name| format!("swift:{name}\0")).collect();
+    assert_eq!(listed, expected);
+    assert_eq!(
+        program
+            .run_with(&["stat", "-0", "-"], listed.as_bytes())
+            .ends(0)
+            .out
+            .matches("size:")
+            .count(),
+        4
+    );
+    // Of the other backend, although the default one is `fast`.
+    program.run_with(&["rm", "-0", "-"], listed.as_bytes()).ends(0).prints("removed 4");
+    assert!(cloud.model().names_of("glance", "images").is_empty());
+    assert_eq!(server.model().keys("images").len(), 4);
+    program.run(&["--json", "ls", "-0"]).ends(2);
+    program.run(&["ls", "-0", "-H"]).ends(2);
+    assert_eq!(program.run(&["ls", "--null", "nothing"]).ends(0).out, "");
+}

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use apus_conformance::server::{
-    EmbeddedOpenStack, FaultyS3, OpenStackModel, Operation, Reply, Request, S3Model, Scripted,
+    EmbeddedOpenStack, Fault, FaultyS3, OpenStackModel, Operation, Plan, Reply, Request, S3Model,
+    Scripted,
 };
 
 use crate::program::Program;
@@ -51,8 +52,33 @@ fn names_come_from_standard_input() {
     dry.ends(0).prints("would remove old/01601");
     program.run_with(&["rm", "-0", "-"], b"old/01600\0old/01601").ends(0);
     assert_eq!(server.model().keys("images").len(), 2001 - 1503);
-    program.run_with(&["rm", "-"], b"a\xff\n").ends(2).says("UTF-8");
     program.run_with(&["rm", "-", "a"], b"").ends(2);
+}
+
+/// As the arguments of a command line, each line counts by itself.
+#[test]
+fn a_line_that_names_no_object_is_named_and_the_others_are_removed() {
+    let server = FaultyS3::start(full("images", 8)).unwrap();
+    let program = Program::new().with_endpoint("fast", &server.endpoint(), "images");
+    let input =
+        b"old/00000\ns3://nowhere/images/x\n\na\xffb\nfast:\nx://AK:hunter2@h/k\nold/00001\n";
+    let wrong = ["s3://nowhere/images/x: ", "line 4 of standard input is not UTF-8", "fast:: "];
+    for command in [&["rm", "-n", "-"][..], &["rm", "-"]] {
+        let ran = program.run_with(command, input).ends(9).says("4 objects were not removed");
+        let ran = wrong.iter().fold(ran, |ran, text| ran.says(text));
+        ran.prints("2 objects");
+    }
+    assert_eq!(server.model().keys("images").len(), 7);
+    let input = &input[..input.len() - 1];
+    let ran = program.run_with(&["rm", "-0", "-"], b"old/00002\0b\xff\0old/00003\0").ends(9);
+    ran.says("name 2 of standard input is not UTF-8").prints("removed 2 objects");
+    for command in [&["stat", "-"][..], &["copy", "-", "--to", "fast", "--to-bucket", "images"]] {
+        let ran = program.run_with(command, input).ends(9);
+        wrong.iter().fold(ran, |ran, text| ran.says(text)).says("of 6 objects failed");
+    }
+    // One name alone is named too.
+    program.run_with(&["rm", "-n", "-"], b"none\n").ends(9).says("none: the object does not exist");
+    program.run_with(&["stat", "-"], b"\xff").ends(9).says("line 1 of standard input");
 }
 
 #[test]
@@ -172,7 +198,10 @@ fn a_removal_counts_what_it_removes_also_if_it_ends_early() {
         names += &format!("none/{at}\n");
     }
     let input = [names.as_bytes(), b"\xff\n"].concat();
-    let ran = program.run_with(&["rm", "-"], &input).ends(2).says("UTF-8");
+    let refuse = Plan::new().on(Operation::DeleteObjects, 11, Fault::Refuse(403, "AccessDenied"));
+    server.model().set_plan(refuse);
+    let input = [&input[..], b"old/00002\n"].concat();
+    let ran = program.run_with(&["rm", "-"], &input).ends(5).says("UTF-8");
     ran.prints("removed 10000 objects");
     assert_eq!(server.model().keys("images"), ["kept", "old/00000", "old/00002"]);
 }

@@ -189,6 +189,25 @@ fn a_directory_is_stored_with_properties() {
     program.run(&["put", "dir"]).ends(2).says("is a directory");
     program.run(&["get", "-R", "p/"]).ends(2);
     program.run(&["put", "x", "--metadata", "none"]).ends(2);
+
+    let class = ["--storage-class", "STANDARD_IA"];
+    program.run(&[&["put", "dir/a.txt", "--id", "cool"], &class[..]].concat()).ends(0);
+    program.run(&[&["sync", "dir", "fast:cool/"], &class[..]].concat()).ends(0);
+    let sent = server.server().requests();
+    let sent = sent.iter().filter(|one| one.method == "PUT" && one.target.contains("cool"));
+    let classes: Vec<_> = sent.map(|one| one.header("x-amz-storage-class")).collect();
+    assert_eq!(classes, [Some("STANDARD_IA"); 5]);
+    // Files have no such properties, and Swift has no storage classes.
+    program.run(&[&["sync", "fast:cool/", "down"], &class[..]].concat()).ends(2);
+    program.run(&["sync", "fast:cool/", "down", "--content-type", "x/y"]).ends(2);
+    let model = OpenStackModel::new().with_container("glance", "images");
+    let cloud = EmbeddedOpenStack::start(model).unwrap();
+    let swift = Program::new().with_swift("cold", &cloud, "images");
+    write(&swift, "dir/a", "1");
+    for command in [&["put", "dir/a"][..], &["put", "-R", "dir"], &["sync", "dir", "cold:"]] {
+        swift.run(&[command, &class].concat()).ends(2).says("storage policy");
+    }
+    assert!(cloud.model().names_of("glance", "images").is_empty());
 }
 
 /// Times of objects have whole seconds.

@@ -205,3 +205,85 @@ fn without_any_stream_a_command_does_its_work() {
     assert_eq!(fs::read(program.path("copy")).unwrap(), b"an image");
     assert_eq!(shell("\"$1\" -c \"$2\" get none -o copy <&- >&- 2>&-"), Some(3));
 }
+
+/// A disk that is full is a failure of every command whose results were not all written.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_command_succeeds_whose_output_has_no_room() {
+    let (_server, program) = stage();
+    fs::create_dir_all(program.path("dir")).unwrap();
+    fs::write(program.path("dir/f"), b"bytes").unwrap();
+    program.write("image", b"an image");
+    program.write("names", b"a\nb\n");
+    for command in [
+        &["ls"][..],
+        &["ls", "-0"],
+        &["ls", "--backends"],
+        &["ls", "--buckets"],
+        &["--json", "ls"],
+        &["du"],
+        &["cat", "a"],
+        &["get", "a"],
+        &["get", "a", "-o", "-"],
+        &["stat", "a"],
+        &["stat", "-R", "fast:"],
+        &["put", "image"],
+        &["put", "image", "--replace", "--content-type", "text/plain"],
+        &["put", "-R", "dir"],
+        &["sync", "dir", "fast:s/"],
+        &["sync", "-n", "dir", "fast:t/"],
+        &["sync", "fast:s/", "down"],
+        &["copy", "a", "--to", "fast", "--id", "a2"],
+        &["copy", "-R", "s/", "--to", "fast", "--id", "c/"],
+        &["rm", "-n", "a"],
+        &["rm", "a2"],
+        &["rm", "-R", "fast:c/"],
+        &["mb", "more"],
+        &["rb", "more"],
+        &["presign", "a"],
+        &["config", "check"],
+        &["completions", "bash"],
+        &["man"],
+        &["--help"],
+        &["--version"],
+        &["ls", "--help"],
+    ] {
+        let ran = run(&program, command, Out::Full);
+        assert!(!ran.err.contains("panicked"), "{command:?} {ran:?}");
+        assert_ne!(ran.code, 0, "{command:?} {ran:?}");
+    }
+    assert!(names(&program).contains(&"s/f".to_owned()));
+    assert_eq!(fs::read(program.path("down/f")).unwrap(), b"bytes");
+}
+
+/// `<&-`, as by a daemon: what is read from there is not empty, it is absent.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_standard_input_a_command_that_reads_it_fails() {
+    let (_server, program) = stage();
+    for arguments in [
+        "put - --id x",
+        "put - --id x --hash none",
+        "rm -",
+        "rm -0 -",
+        "rm -n -",
+        "stat -",
+        "copy - --to fast",
+        "mv - --to fast",
+        "locations check",
+        "locations migrate -",
+    ] {
+        let line = format!("\"$1\" -c \"$2\" {arguments} <&-");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &line, "sh"]).arg(&*APUS).arg(program.path("glance-api.conf"));
+        let output = shell.current_dir(program.path("")).output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments}: {err}");
+        assert!(err.contains("standard input is closed"), "{arguments}: {err}");
+    }
+    assert_eq!(names(&program), ["a", "b", "c"]);
+    // Nothing on standard input is not the same.
+    program.run_with(&["rm", "-"], b"").ends(0).prints("removed 0 objects");
+    program.run_with(&["-q", "put", "-", "--id", "empty"], b"").ends(0);
+    assert_eq!(program.json(&["stat", "empty"])[0]["size"], 0);
+}

@@ -11,9 +11,9 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::exit::{CODES, Exit};
+use crate::exit::{CODES, Exit, Failure};
 use crate::locations::Locations;
-use crate::output::redacted;
+use crate::output::{Output, redacted};
 use crate::settings::Which;
 use crate::sign::Method;
 
@@ -169,6 +169,13 @@ pub(crate) enum Command {
     /// parts), by reading the copy again.
     Copy(crate::copy::Copy),
 
+    /// Copy objects into another backend or bucket, or to another name, and remove them where they were
+    ///
+    /// An object is removed only once its copy is compared as by `copy`, or where that compared the size
+    /// alone, by the bytes of both, and if it has not changed meanwhile. If it can't be removed, both
+    /// are named (exit code 9).
+    Mv(crate::copy::Mv),
+
     /// Test what the server of each backend supports, and print the options that result
     ///
     /// Tests reachability, TLS, clock, authentication, addressing, each checksum in each place,
@@ -261,8 +268,15 @@ pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
     let asks = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     let lacks = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
     if asks || (lacks && !json) {
-        let _ = error.print();
-        return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        let printed = error.print();
+        return match printed.map_err(Failure::from) {
+            // Nobody has read it.
+            Err(failure) if !error.use_stderr() && failure.exit != Exit::Done => {
+                Output::new(json, 0, false).fail(&failure).into()
+            }
+            _ if error.use_stderr() => Exit::Usage.into(),
+            _ => Exit::Done.into(),
+        };
     }
     let mut text = match lacks {
         true => "missing command: see `apus --help`".to_owned(),

@@ -188,7 +188,7 @@ _apus_more() {
         *) cur="${words[${#words[@]}-1]}" prev="${words[${#words[@]}-2]}" ;;
     esac
     for word in "${words[@]}"; do
-        case "$word" in get|stat|rm|cat|copy|presign|tempurl|ls|du) what=names ;; esac
+        case "$word" in get|stat|rm|cat|copy|mv|presign|tempurl|ls|du) what=names ;; esac
     done
     case "$prev" in
         -b|--backend|--to) what=backends ;;
@@ -218,8 +218,8 @@ complete -F _apus_more -o nosort -o bashdefault -o default apus
 
 const FISH: &str = r#"
 complete -c apus -s b -l backend -x -a "(apus -q complete backends -- (commandline -opc) 2>/dev/null)"
-complete -c apus -n "__fish_seen_subcommand_from copy" -l to -x -a "(apus -q complete backends -- (commandline -opc) 2>/dev/null)"
-complete -c apus -n "__fish_seen_subcommand_from get stat rm cat copy presign tempurl ls du" -f -a "(apus -q complete names (commandline -ct) -- (commandline -opc) 2>/dev/null)"
+complete -c apus -n "__fish_seen_subcommand_from copy mv" -l to -x -a "(apus -q complete backends -- (commandline -opc) 2>/dev/null)"
+complete -c apus -n "__fish_seen_subcommand_from get stat rm cat copy mv presign tempurl ls du" -f -a "(apus -q complete names (commandline -ct) -- (commandline -opc) 2>/dev/null)"
 "#;
 
 const ZSH: &str = r#"

@@ -1,4 +1,4 @@
-//! `apus copy`: copies an object from one backend into another, without a file in between.
+//! `apus copy` and `apus mv`: copy an object from one backend into another, without a file in between.
 //!
 //! ```text
 //!  from ──▶ download: the bytes are hashed, and validated with what the server has: a checksum, an
@@ -9,6 +9,7 @@
 //!              the stored copy: its size and ETag by HEAD, or where that is no MD5, its bytes
 //! ```
 
+mod moved;
 mod server;
 
 use std::fmt;
@@ -18,10 +19,11 @@ use apus_core::Error;
 use apus_core::checksum::{Algorithm, Value};
 use apus_core::error::ExchangeErrorKind;
 use apus_core::location::{S3Location, SwiftLocation};
-use apus_core::store::{Add, AddResult, Address, Get, StoreBackend, StoredImage};
+use apus_core::store::{Add, AddResult, Address, Get, Properties, StoreBackend, StoredImage};
 use clap::Args;
 use serde_json::json;
 
+use self::moved::Copied;
 use crate::Stage;
 use crate::address::shown;
 use crate::exit::{Exit, Failure};
@@ -62,6 +64,13 @@ pub(crate) struct Copy {
     dry_run: bool,
 }
 
+/// What `mv` takes: the same.
+#[derive(Debug, Args)]
+pub(crate) struct Mv {
+    #[command(flatten)]
+    pub(crate) copy: Copy,
+}
+
 impl Copy {
     /// Returns the backend and the bucket to copy to, if the bucket is not that of the backend.
     pub(crate) fn other(&self) -> Option<(String, String)> {
@@ -72,13 +81,22 @@ impl Copy {
 /// Copies one object, or many of them: those on the same server, to which the same keys give access,
 /// are then copied by the server.
 pub(crate) fn run(stage: &Stage, copy: &Copy) -> Result<Exit, Failure> {
+    copied(stage, copy, false)
+}
+
+/// Does the same, and removes each object where it was.
+pub(crate) fn mv(stage: &Stage, mv: &Mv) -> Result<Exit, Failure> {
+    copied(stage, &mv.copy, true)
+}
+
+fn copied(stage: &Stage, copy: &Copy, is_moved: bool) -> Result<Exit, Failure> {
     let open = stage.open_to_read()?;
     let to = open.other.as_deref().unwrap_or(&copy.to);
     let there = open.named(to)?;
     let again = copy.read_again;
-    if copy.which.is_one() && !copy.dry_run {
+    if copy.which.is_one() && !copy.dry_run && !is_moved {
         let location = copy.which.locations.first().map_or("", |location| location);
-        one(stage, &open, location, to, copy.id.as_deref(), again)?;
+        one(stage, &open, location, to, copy.id.as_deref(), (again, false))?;
         return Ok(Exit::Done);
     }
     let prefix = match (&copy.id, &*copy.which.locations) {
@@ -98,13 +116,21 @@ pub(crate) fn run(stage: &Stage, copy: &Copy) -> Result<Exit, Failure> {
         };
         let id = format!("{}{own}", copy.id.as_deref().unwrap_or_default());
         if copy.dry_run {
-            let value = json!({ "would_copy": shown(argument), "to": to, "id": id });
-            let text = format!("would copy {} to {to}:{id}", shown(argument));
+            let (key, verb) = match is_moved {
+                true => ("would_move", "move"),
+                false => ("would_copy", "copy"),
+            };
+            let value = json!({ key: shown(argument), "to": to, "id": id });
+            let text = format!("would {verb} {} to {to}:{id}", shown(argument));
             return stage.output.result(&value, Printable(&text));
         }
-        match server::between(&open, &target, there, again)? {
+        let make = || match server::between(&open, &target, there, (again, is_moved))? {
             Some(copy) => copy.run(stage, &id),
-            None => one(stage, &open, argument, to, Some(&id), again),
+            None => one(stage, &open, argument, to, Some(&id), (again, is_moved)),
+        };
+        match is_moved {
+            true => moved::run(stage, &open, argument, there, make),
+            false => make().map(drop),
         }
     };
     many::each(&open, stage.output, &copy.which, AT_ONCE, work, |_, ()| Ok(()))
@@ -116,8 +142,8 @@ fn one(
     location: &str,
     to: &str,
     id: Option<&str>,
-    again: bool,
-) -> Result<(), Failure> {
+    (again, is_moved): (bool, bool),
+) -> Result<Copied, Failure> {
     let there = open.named(to)?;
     open.named_user(there)?;
     let stored = open.stored(location)?;
@@ -127,14 +153,27 @@ fn one(
         None => name_of(open, &address)?,
     };
     let from = open.at(&stored);
-    let size = open.stores.size(&stored).map_err(&from)?.outcome;
+    let head = head::of(open, &stored)?;
+    let size = match head.as_ref().and_then(|head| head.size) {
+        Some(size) => size,
+        None => open.stores.size(&stored).map_err(&from)?.outcome,
+    };
+    let (properties, left) = kept(there, head);
+    if !left.is_empty() {
+        let left = left.join(" and ");
+        if is_moved {
+            let what = format!("the object has {left}, which a copy through this machine lacks");
+            return Err(Failure::new(Exit::Other, what));
+        }
+        stage.output.warn(format_args!("{}: not copied: {left}", crate::address::shown(location)));
+    }
     let shown = open.watch.show(&id, Some(size * 2));
     let digests = vec![Algorithm::Md5, Algorithm::Sha512];
     let get = Get { digests, size: Some(size), ..Get::default() };
     let mut reader = open.stores.reader(&stored, &get).map_err(&from)?.outcome;
     let into = Place::of_new(there, &id);
     let at_source = |error: Error| Failure::from(error).at(&Place::of_stored(open, &stored));
-    let image = Add::new(id).with_size(size);
+    let image = Add::new(id).with_size(size).with_properties(properties);
     let added = open.stores.add(Some(to), image, Source::reader(&mut reader, size));
     let added = match added {
         Ok(added) => added,
@@ -198,7 +237,24 @@ fn one(
         added.multihash,
         got.validation
     ));
-    Ok(())
+    Ok(Copied { url: added.url, by_size_alone: false, lacks: Vec::new() })
+}
+
+/// Returns what a copy in this backend gets of its source besides the bytes, and the names of what it
+/// can't have.
+fn kept(there: &StoreBackend, head: Option<Head>) -> (Properties, Vec<String>) {
+    let Some(Head { mut properties, others, .. }) = head else { return Default::default() };
+    let mut left: Vec<String> = others.into_iter().map(str::to_owned).collect();
+    if matches!(there, StoreBackend::S3(_)) {
+        properties.metadata.retain(|name, value| {
+            let is_sent = value.is_ascii();
+            if !is_sent {
+                left.push(format!("metadata {name:?}, whose value is not ASCII"));
+            }
+            is_sent
+        });
+    }
+    (properties, left)
 }
 
 /// Whether an upload failed because its source did.

@@ -29,6 +29,11 @@ pub(crate) struct Ls {
     #[arg(short = 'H', long)]
     human_readable: bool,
 
+    /// Print BACKEND:NAME alone, each with a NUL in place of a line's end: input for `stat -0 -`,
+    /// `copy -0 -` and `rm -0 -`
+    #[arg(short = '0', long, conflicts_with_all = ["delimiter", "human_readable", "backends", "buckets"])]
+    null: bool,
+
     /// Also list the segments of large objects that are beside their objects in Swift
     #[arg(long)]
     segments: bool,
@@ -58,6 +63,9 @@ pub(crate) struct Du {
 
 /// Lists the objects of a backend, the backends, or the buckets.
 pub(crate) fn ls(stage: &Stage, ls: &Ls) -> Result<Exit, Failure> {
+    if ls.null && stage.output.is_json() {
+        return Err(Failure::usage("--null prints names and --json documents: one of them"));
+    }
     let open = stage.open()?;
     if ls.backends {
         return backends(stage.output, &open);
@@ -76,12 +84,17 @@ fn listed(stage: &Stage, open: &Open, target: &Target<'_>, ls: &Ls) -> Result<Ex
     let delimiter = ls.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty());
     let which = Which { prefix: &target.name, delimiter, segments: ls.segments };
     objects.list(which, &mut |entry| match entry {
+        Entry::Object(found) if ls.null => {
+            let name = format!("{}:{}\0", target.backend.id(), found.name);
+            stage.output.piece(name.as_bytes())
+        }
         Entry::Object(found) => tell(stage.output, &found, size),
         Entry::Prefix(name) => {
             let shown = format_args!("{:>14}  {:<20}  {}", "-", "-", Printable(&name)).to_string();
             stage.output.listed(&json!({ "prefix": name }), shown)
         }
     })?;
+    stage.output.flush()?;
     Ok(Exit::Done)
 }
 

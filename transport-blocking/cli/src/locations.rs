@@ -142,7 +142,7 @@ pub(crate) fn run(stage: &Stage, command: &Locations) -> Result<Exit, Failure> {
         }
         None => {
             refuse_input(write.filter(|write| written::is_stdin(write)))?;
-            Box::new(BufReader::with_capacity(BUFFER, io::stdin().lock()))
+            Box::new(BufReader::with_capacity(BUFFER, crate::stdin::opened()?.lock()))
         }
     };
     let mut work = Work {

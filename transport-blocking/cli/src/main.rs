@@ -41,6 +41,7 @@ mod resume;
 mod settings;
 mod sign;
 mod stat;
+mod stdin;
 mod sync;
 mod tenant;
 mod uploads;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
     }
     let other = match &command {
         Command::Copy(copy) => copy.other(),
+        Command::Mv(mv) => mv.copy.other(),
         _ => None,
     };
     let stage = Stage { which, backend, bucket, other, output: Output::new(json, verbose, quiet) };
@@ -118,6 +120,7 @@ impl Stage {
                 sign::tempurl(self, &location, method, expires, key_file.as_deref())
             }
             Command::Copy(copy) => copy::run(self, &copy),
+            Command::Mv(mv) => copy::mv(self, &mv),
             Command::Doctor => doctor::run(self),
             Command::Uploads(command) => uploads::run(self, &command),
             Command::Orphans(orphans) => orphans::run(self, &orphans),

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::address::shown;
 use crate::exit::{Exit, Failure};
 use crate::list;
-use crate::names::Names;
+use crate::names::{Name, Names};
 use crate::objects::{Entry, Which};
 use crate::open::Open;
 use crate::output::Output;
@@ -47,10 +47,11 @@ pub(crate) fn each<R: Send>(
     mut take: impl FnMut(&str, R) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
     let (mut all, mut failed) = (0_u64, Vec::new());
-    let work = |argument: String| {
-        let result = work(&argument);
-        (argument, result)
+    let work = |name: Name| {
+        let result = name.wrong.map_or_else(|| work(&name.text), Err);
+        (name.text, result)
     };
+    let named = |text: String| Name { text, wrong: None };
     let is_one = which.is_one();
     let take = |(argument, result): (String, Result<R, Failure>)| {
         all += 1;
@@ -72,7 +73,7 @@ pub(crate) fn each<R: Send>(
     pool::each(at_once, work, take, |push| {
         for location in &which.locations {
             if location == "-" {
-                for batch in Names::of_stdin(which.null) {
+                for batch in Names::of_stdin(which.null)? {
                     batch?.into_iter().try_for_each(&mut *push)?;
                 }
             } else if which.recursive {
@@ -80,12 +81,12 @@ pub(crate) fn each<R: Send>(
                 let (objects, id) = (open.objects(target.backend)?, target.backend.id());
                 let under = Which { prefix: &target.name, ..Which::default() };
                 let listed = objects.list(under, &mut |entry| match entry {
-                    Entry::Object(found) => push(format!("{id}:{}", found.name)),
+                    Entry::Object(found) => push(named(format!("{id}:{}", found.name))),
                     Entry::Prefix(_) => Ok(()),
                 });
                 listed.map_err(|failure| failure.at(&Place::of_backend(target.backend)))?;
             } else {
-                push(location.clone())?;
+                push(named(location.clone()))?;
             }
         }
         Ok(())

@@ -80,6 +80,16 @@ impl Output {
         Ok(())
     }
 
+    /// Writes a piece of a longer text, which [`flush`](Self::flush) ends.
+    pub(crate) fn piece(self, text: &[u8]) -> Result<(), Failure> {
+        Ok(io::stdout().lock().write_all(text)?)
+    }
+
+    /// Writes what is still buffered.
+    pub(crate) fn flush(self) -> Result<(), Failure> {
+        Ok(io::stdout().lock().flush()?)
+    }
+
     /// Writes a remark. A failure to write it can't be reported.
     pub(crate) fn remark(self, text: impl fmt::Display) {
         self.remarked("remark", text);

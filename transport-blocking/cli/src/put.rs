@@ -1,7 +1,6 @@
 //! `apus put`: stores a file.
 
 use std::fs::File;
-use std::io;
 use std::path::Path;
 
 use apus_blocking::Source;
@@ -17,7 +16,7 @@ use crate::locations::is_dash;
 use crate::open::Open;
 use crate::place::Place;
 use crate::progress::human;
-use crate::resume;
+use crate::{resume, stdin};
 
 pub(crate) fn run(
     stage: &Stage,
@@ -33,11 +32,7 @@ pub(crate) fn run(
         (None, false) => name_of(file)?,
     };
     let source = if is_dash(file) {
-        if is_closed() {
-            let what = "standard input is closed";
-            return Err(Failure::new(Exit::Other, what));
-        }
-        Source::stream(io::stdin())
+        Source::stream(stdin::opened()?)
     } else {
         let opened = File::open(file).map_err(|error| Failure::file(file, &error))?;
         if opened.metadata().is_ok_and(|metadata| metadata.is_dir()) {
@@ -200,29 +195,6 @@ fn resumed(
     }
     Ok(Exit::Done)
 }
-
-/// Whether the process was started without a standard input. The standard library then opens
-/// `/dev/null` for reading and writing, which would be stored as an empty object.
-#[cfg(target_os = "linux")]
-fn is_closed() -> bool {
-    let flags = std::fs::read_to_string("/proc/self/fdinfo/0").unwrap_or_default();
-    let flags = flags.lines().find_map(|line| line.strip_prefix("flags:"));
-    let flags = flags.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok());
-    let is_null =
-        std::fs::read_link("/proc/self/fd/0").is_ok_and(|it| it == Path::new("/dev/null"));
-    is_null && flags.is_some_and(|flags| flags & ACCESS == READ_WRITE)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_closed() -> bool {
-    false
-}
-
-/// The bits of a descriptor's flags that say how it was opened.
-#[cfg(target_os = "linux")]
-const ACCESS: u32 = 3;
-#[cfg(target_os = "linux")]
-const READ_WRITE: u32 = 2;
 
 /// Returns what an image service records.
 pub(crate) fn told(added: &AddResult, hash: Algorithm) -> serde_json::Value {

@@ -85,10 +85,10 @@ pub(crate) fn run(stage: &Stage, rm: &Rm) -> Result<Exit, Failure> {
         if rm.locations.len() > 1 {
             return Err(Failure::usage("names come from standard input or from arguments"));
         }
-        let done = removal.names(Names::of_stdin(rm.null));
+        let done = Names::of_stdin(rm.null).and_then(|names| removal.names(names));
         removal.or_tell(done)?;
     } else {
-        removal.each(&rm.locations)?;
+        removal.each(&rm.locations, rm.locations.len() > 1)?;
         return removal.total.end_of(rm.locations.len());
     }
     removal.end()
@@ -128,8 +128,9 @@ impl Total {
 }
 
 impl Removal<'_> {
-    /// Removes each of these, and continues after one that fails.
-    fn each(&mut self, locations: &[String]) -> Result<(), Failure> {
+    /// Removes each of these, and continues after one that fails. `tells`: each failure is reported at
+    /// once.
+    fn each(&mut self, locations: &[String], tells: bool) -> Result<(), Failure> {
         let (open, dry, output) = (self.open, self.dry, self.output);
         let work = |location: &String| {
             let stored = open.stored(location);
@@ -156,7 +157,7 @@ impl Removal<'_> {
                 Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
                 Err(failure) => {
                     let failure = failure.of_name(&name);
-                    if locations.len() > 1 {
+                    if tells {
                         output.fail(&failure);
                     }
                     failures.push(failure);
@@ -256,19 +257,28 @@ impl Removal<'_> {
         })
     }
 
-    /// Removes the objects that lines of text name.
+    /// Removes the objects that lines of text name, and continues after one that names none.
     fn names(&mut self, names: Names) -> Result<(), Failure> {
         let mut opened: BTreeMap<String, Objects<'_>> = BTreeMap::new();
         for batch in names {
-            let batch = batch?;
+            let mut named = Vec::new();
+            for name in batch? {
+                match name.wrong {
+                    Some(failure) => self.failed(failure.of(&name.text)),
+                    None => named.push(name.text),
+                }
+            }
             if self.dry {
                 let failed = self.total.failures.len();
-                self.each(&batch)?;
+                self.each(&named, true)?;
                 let failed = self.total.failures.len() - failed;
-                self.total.removed += (batch.len() - failed) as u64;
+                self.total.removed += (named.len() - failed) as u64;
                 continue;
             }
-            let groups = batches::grouped(self.open, &batch)?;
+            let open = self.open;
+            let groups = batches::grouped(open, named, |argument, failure| {
+                self.failed(failure.of(argument));
+            });
             for ((id, container), names) in groups {
                 if !opened.contains_key(&id) {
                     opened.insert(id.clone(), self.open.objects(self.open.named(&id)?)?);

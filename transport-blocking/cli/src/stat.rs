@@ -56,6 +56,7 @@ fn one(open: &Open, location: &str) -> Result<(Value, String), Failure> {
             told["modified"] = json!(head.last_modified.map(|at| at.iso8601()));
             told["content_type"] = json!(head.content_type);
             told["metadata"] = json!(head.metadata);
+            told["storage_class"] = json!(head.storage_class);
         }
         Some(StoreBackend::Swift(store)) => {
             let (location, _) = SwiftLocation::parse(&address.url, &[])?;

@@ -117,8 +117,13 @@ pub(crate) fn run(stage: &Stage, sync: &Sync) -> Result<Exit, Failure> {
             }
             let (filter, dry) = (&sync.filter, sync.dry_run);
             let job = job(stage, &open, target, filter, compare, dry, sync.delete)?;
+            sync.properties.check(&job.objects)?;
             job.run(|job| upload::run(job, &sync.from, &sync.properties, true))
         }
+        (Some(_), None) if sync.properties.is_given() => Err(Failure::usage(
+            "--content-type, --metadata and --storage-class are for objects, and the target is a \
+             directory",
+        )),
         (Some(target), None) => {
             let (filter, dry) = (&sync.filter, sync.dry_run);
             let job = job(stage, &open, target, filter, compare, dry, sync.delete)?;
@@ -200,6 +205,7 @@ pub(crate) fn put(
         let name = id.unwrap_or_default().to_owned();
         let target = Target { backend, container: None, name };
         let job = job(stage, &open, target, filter, Compare::Not, *dry_run, false)?;
+        properties.check(&job.objects)?;
         return job.run(|job| upload::run(job, file, properties, *replace));
     }
     if filter.is_given() {
@@ -215,6 +221,7 @@ pub(crate) fn put(
         return Err(Failure::usage(format!("{}: is a directory", file.display())));
     }
     let objects = open.objects(backend)?;
+    properties.check(&objects)?;
     let container = open.container(backend, name);
     let shown = open.watch.show(name, file.metadata().ok().map(|found| found.len()));
     let size = transfer::upload(&objects, (&container, name), file, properties, *replace);

@@ -5,6 +5,7 @@ use apus_core::checksum::{Declared, Value};
 use apus_core::store::{S3Store, StoreBackend};
 use serde_json::json;
 
+use super::moved::Copied;
 use crate::Stage;
 use crate::address::shown;
 use crate::exit::{Exit, Failure};
@@ -20,15 +21,17 @@ pub(super) struct Between<'a> {
     there: &'a StoreBackend,
     from: (&'a str, &'a str),
     store: &'a S3Store,
+    /// Whether its source is removed afterwards.
+    is_moved: bool,
 }
 
 /// Returns the copy if the server can make it: both buckets are at one server, with the same keys.
-/// `again`: the copy is to be read by the client.
+/// `again`: the copy is to be read by the client; `is_moved`: its source is removed afterwards.
 pub(super) fn between<'a>(
     open: &Open,
     target: &'a Target<'a>,
     there: &'a StoreBackend,
-    again: bool,
+    (again, is_moved): (bool, bool),
 ) -> Result<Option<Between<'a>>, Failure> {
     let (StoreBackend::S3(here), StoreBackend::S3(store)) = (target.backend, there) else {
         return Ok(None);
@@ -44,12 +47,12 @@ pub(super) fn between<'a>(
     }
     let Objects::S3(bucket, _) = open.objects(there)? else { return Ok(None) };
     let from = (target.container.as_deref().unwrap_or(here.bucket()), &*target.name);
-    Ok(Some(Between { bucket, here: target.backend, there, from, store }))
+    Ok(Some(Between { bucket, here: target.backend, there, from, store, is_moved }))
 }
 
 impl Between<'_> {
     /// Copies the object to this name, replaces nothing, and compares both sides.
-    pub(super) fn run(&self, stage: &Stage, id: &str) -> Result<(), Failure> {
+    pub(super) fn run(&self, stage: &Stage, id: &str) -> Result<Copied, Failure> {
         let bucket = &self.bucket;
         let source = Place::of_new(self.here, self.from.1).in_container(self.from.0);
         let copy = Place::of_new(self.there, id);
@@ -77,12 +80,14 @@ impl Between<'_> {
         let url = self.store.options().place()?.location(id).to_string();
         let value = json!({ "url": url, "size": copied.size, "copy_checked": compared });
         stage.output.result(&value, Printable(&url))?;
-        if compared == SIZE_ALONE {
+        let by_size_alone = compared == SIZE_ALONE;
+        if by_size_alone && !self.is_moved {
             let what = "compared by size alone, for the server states no MD5 and no checksum of the \
                         whole object that both have: --read-again copies and compares the bytes";
             stage.output.warn(format_args!("{}: {what}", shown(&format!("{}/{id}", bucket.name))));
         }
-        Ok(())
+        let lacks = copied.not_copied.iter().map(|what| what.name()).collect();
+        Ok(Copied { url, by_size_alone, lacks })
     }
 }
 

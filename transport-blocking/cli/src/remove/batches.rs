@@ -8,14 +8,26 @@ use crate::open::Open;
 /// Names by backend and by bucket or container.
 pub(crate) type Groups = BTreeMap<(String, String), Vec<String>>;
 
-/// Sorts arguments into groups that are removed together.
-pub(crate) fn grouped(open: &Open, batch: &[String]) -> Result<Groups, Failure> {
+/// Sorts arguments into groups that are removed together. `refuse` gets the arguments that name no
+/// object of a backend.
+pub(crate) fn grouped(
+    open: &Open,
+    batch: impl IntoIterator<Item = String>,
+    mut refuse: impl FnMut(&str, Failure),
+) -> Groups {
     let mut groups = Groups::new();
     for argument in batch {
-        let target = open.target(argument).map_err(|failure| failure.of(argument))?;
-        if target.name.is_empty() {
-            return Err(Failure::usage("the name of the object is empty").of(argument));
-        }
+        let target = match open.target(&argument) {
+            Ok(target) if target.name.is_empty() => {
+                refuse(&argument, Failure::usage("the name of the object is empty"));
+                continue;
+            }
+            Ok(target) => target,
+            Err(failure) => {
+                refuse(&argument, failure);
+                continue;
+            }
+        };
         let container = match target.container {
             Some(container) => container,
             None => open.container(target.backend, &target.name),
@@ -23,5 +35,5 @@ pub(crate) fn grouped(open: &Open, batch: &[String]) -> Result<Groups, Failure> 
         let group = groups.entry((target.backend.id().to_owned(), container)).or_default();
         group.push(target.name);
     }
-    Ok(groups)
+    groups
 }

@@ -71,7 +71,7 @@ pub(crate) fn run(
     }
     let (output, part, kept_in) = partial(path)?;
     let head = head::of(open, stored)?;
-    let Some(Head { size: Some(size), etag: Some(etag), md5 }) = head else {
+    let Some(Head { size: Some(size), etag: Some(etag), md5, .. }) = head else {
         let what = "the server states no size or no ETag, so no download can be continued";
         return Err(Failure::new(Exit::Other, what).at(&Place::of_stored(open, stored)));
     };

@@ -25,9 +25,9 @@ pub(crate) struct Limits {
     #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     minimum_rate_window: Option<u64>,
 
-    /// The maximum rate of all bodies together, in bytes per second: 500000, 800K, 20M or 1G
+    /// The maximum rate of all bodies together, in bytes per second: 500000, 800K, 20M, 20MiB/s or 1G
     ///
-    /// K, M and G are 1024 bytes, 1024 K and 1024 M.
+    /// K and KiB are 1024 bytes, M and MiB 1024 K, G and GiB 1024 M. KB, MB and GB are refused.
     #[arg(long, global = true, value_name = "BYTES", value_parser = bytes)]
     limit_rate: Option<u64>,
 
@@ -151,16 +151,25 @@ pub(crate) fn once(configuration: &mut Configuration) {
     }
 }
 
-/// Parses `500000`, `800K`, `20M`, `1G`.
+/// Parses `500000`, `800K`, `20M`, `20MiB`, `20MiB/s`, `1G`.
 fn bytes(text: &str) -> Result<u64, String> {
-    let bad = || "expected a number of bytes such as 500000, 800K, 20M or 1G".to_owned();
-    let (digits, shift) = match text.strip_suffix(['K', 'M', 'G', 'k', 'm', 'g']) {
-        None => (text, 0),
-        Some(digits) => match text.as_bytes().last().map(u8::to_ascii_uppercase) {
-            Some(b'K') => (digits, 10),
-            Some(b'M') => (digits, 20),
-            _ => (digits, 30),
-        },
+    let bad = || "expected bytes per second such as 500000, 800K, 20M, 20MiB/s or 1G".to_owned();
+    let rate = text.strip_suffix("/s").unwrap_or(text);
+    let end = rate.find(|char: char| !char.is_ascii_digit()).unwrap_or(rate.len());
+    let (digits, unit) = rate.split_at(end);
+    let shift = match unit {
+        "" | "B" => 0,
+        "K" | "k" | "KiB" => 10,
+        "M" | "m" | "MiB" => 20,
+        "G" | "g" | "GiB" => 30,
+        "KB" | "kB" | "MB" | "GB" => {
+            let unit = unit[..1].to_uppercase();
+            return Err(format!(
+                "{text} may mean powers of 1000 or of 1024: write {digits}{unit}iB for powers of 1024, \
+                 or the number of bytes"
+            ));
+        }
+        _ => return Err(bad()),
     };
     let number: u64 = digits.parse().map_err(|_| bad())?;
     number.checked_mul(1 << shift).filter(|bytes| *bytes > 0).ok_or_else(bad)
@@ -187,10 +196,27 @@ mod tests {
         assert_eq!(bytes("800K"), Ok(819_200));
         assert_eq!(bytes("20m"), Ok(20 << 20));
         assert_eq!(bytes("1G"), Ok(1 << 30));
-        for wrong in
-            ["", "0", "M", "-1", "1.5M", "1T", "99999999999999999999", "18446744073709551615K"]
-        {
+        for same in ["10M", "10m", "10MiB", "10M/s", "10MiB/s", "10240KiB/s", "10485760B/s"] {
+            assert_eq!(bytes(same), Ok(10 << 20), "{same}");
+        }
+        for wrong in [
+            "",
+            "0",
+            "M",
+            "-1",
+            "+1",
+            "1.5M",
+            "1T",
+            "1M/",
+            "1/s/s",
+            "1 M",
+            "1\u{fc}",
+            "MB",
+            "99999999999999999999",
+            "18446744073709551615K",
+        ] {
             assert!(bytes(wrong).is_err(), "{wrong}");
         }
+        assert!(bytes("10MB/s").unwrap_err().contains("write 10MiB"));
     }
 }

@@ -22,12 +22,26 @@ pub(crate) struct Properties {
     /// Metadata of the objects: NAME=VALUE; can be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) metadata: Vec<(String, String)>,
+
+    /// The storage class of the objects in S3: STANDARD_IA, GLACIER_IR, …
+    #[arg(long, value_name = "CLASS")]
+    pub(crate) storage_class: Option<String>,
 }
 
 impl Properties {
     /// Whether any was given.
     pub(crate) fn is_given(&self) -> bool {
-        self.content_type.is_some() || !self.metadata.is_empty()
+        self.content_type.is_some() || !self.metadata.is_empty() || self.storage_class.is_some()
+    }
+
+    /// Refuses a property that objects there can't have.
+    pub(super) fn check(&self, objects: &Objects<'_>) -> Result<(), Failure> {
+        match (objects, &self.storage_class) {
+            (Objects::Swift(..), Some(_)) => Err(Failure::usage(
+                "--storage-class is for buckets in S3: in Swift, a container has a storage policy",
+            )),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -53,6 +67,9 @@ pub(super) fn upload(
             }
             for (name, value) in &properties.metadata {
                 task = task.metadata(name, value);
+            }
+            if let Some(class) = &properties.storage_class {
+                task = task.storage_class(class);
             }
             if !replace {
                 task = task.if_absent();
