@@ -265,7 +265,7 @@ impl Fault {
             1 => Self::ConnectStalls,
             2 => Self::ResetInHead,
             3 => Self::Revoked,
-            4 => Self::ClockJumps(chance.pick(&[-90_000, -3600, -120, -1, 1, 90, 3600, 90_000])),
+            4 => Self::ClockJumps(chance.pick(&JUMPS)),
             5 => Self::Replaced,
             6 => Self::ResetInBody(share(chance)),
             7 => Self::StallsInBody(share(chance)),
@@ -368,6 +368,22 @@ fn share(chance: &mut Chance) -> u16 {
         _ => chance.below(1000) as u16,
     }
 }
+
+/// How far our clock jumps, in seconds: up to ten years forward, and back to 1970.
+const JUMPS: [i32; 12] = [
+    -1_500_000_000,
+    -315_360_000,
+    -90_000,
+    -3600,
+    -120,
+    -1,
+    1,
+    90,
+    3600,
+    90_000,
+    31_536_000,
+    315_360_000,
+];
 
 /// Operations that create something whose name is only in the response.
 pub(crate) const NAMELESS: [&str; 2] = ["CreateMultipartUpload", "CreateTrust"];

@@ -542,12 +542,14 @@ impl World {
 
     fn jump(&mut self, by: i32) {
         let far = Duration::from_secs(by.unsigned_abs().into());
+        let before = self.now.unix.as_secs();
         self.now.unix = match by < 0 {
             true => self.now.unix.saturating_sub(far),
             false => self.now.unix + far,
         };
-        // The server's clock does not jump.
-        self.skew -= i64::from(by);
+        // The server's clock does not jump. Ours does not go back beyond 1970.
+        let seconds = |unix: u64| i64::try_from(unix).unwrap_or(i64::MAX);
+        self.skew += seconds(before) - seconds(self.now.unix.as_secs());
     }
 
     pub(crate) fn tell_time(&mut self) {
