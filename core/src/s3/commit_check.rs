@@ -25,6 +25,10 @@
 //! storage class, encryption or lock is unknown: it may be an older one. An object of equal bytes
 //! and metadata that another client wrote can't be distinguished from ours.
 //!
+//! Another object proves that ours was not made only where nothing else shows that it may have been. An
+//! upload that vanished after its completion was lost may have become an object that another client has
+//! replaced since: unless no object exists, or the one of `If-Match`, the outcome is unknown.
+//!
 //! One kind of write is repeated without proof: the upload of a part whose 2xx response was cut off
 //! before its ETag. The second attempt has the same bytes and replaces the first part, which no
 //! client sees before the upload is completed. Every other write whose 2xx response can't be

@@ -4,7 +4,7 @@ use crate::checksum::{Algorithm, Composite, Declared, Type, Value};
 use crate::http::ETag;
 use crate::s3::commit_check::{Evidence, multipart_etag};
 use crate::s3::multipart::{ListParts, ListPartsOutput};
-use crate::s3::object::{HeadObject, Stored, proven};
+use crate::s3::object::{HeadObject, ObjectHead, Stored, proven};
 use crate::s3::operation::*;
 use crate::s3::types::CustomerKey;
 use crate::xml::{S3_NAMESPACE, Writer};
@@ -110,6 +110,14 @@ impl CompleteMultipartUpload {
         full && first.all(listed)
     }
 
+    /// Returns whether the object that is there may have replaced the one of these parts: unless it is
+    /// the one of `If-Match`, which was to be replaced.
+    fn may_be_replaced(&self, look: &Reply) -> bool {
+        let named = self.if_match.as_ref().filter(|tag| tag.opaque() != "*");
+        let is_named = named.is_some() && ObjectHead::read(look).etag.as_ref() == named;
+        look.status().is_success() && !is_named
+    }
+
     /// Returns what identifies the object that consists of these parts.
     fn evidence(&self) -> Evidence<'_> {
         let mut checksums: Vec<Declared> = self.checksum.into_iter().collect();
@@ -206,6 +214,11 @@ impl Operation for CompleteMultipartUpload {
                     bucket,
                     key,
                 })
+            }
+            // Somebody else has ended the upload; or an attempt has completed it, and another client
+            // has replaced the object since.
+            Recovery::NotDone | Recovery::Never if gone && self.may_be_replaced(look) => {
+                Recovery::Unknown
             }
             // The upload does not exist any more: no attempt can complete it.
             Recovery::NotDone | Recovery::Never if gone => Recovery::Never,

@@ -75,7 +75,10 @@ impl Multipart {
             self.notice = Some(Notice::Unconditional { operation });
         }
         match self.completion() {
-            Ok(complete) => self.phase = Phase::Complete(Box::new(self.call(complete, COMPLETE))),
+            Ok(complete) => {
+                self.completing = true;
+                self.phase = Phase::Complete(Box::new(self.call(complete, COMPLETE)));
+            }
             Err(error) => {
                 self.fail(now, error);
                 self.phase = self.cleanup();
@@ -276,7 +279,7 @@ impl Multipart {
     /// ended before it read the response. If the checkpoint has all parts, a HEAD of the object
     /// decides.
     pub(super) fn gone_before(&mut self, error: Error) -> Phase {
-        self.is_gone = true;
+        (self.is_gone, self.vanished) = (true, true);
         if self.unlisted(error) {
             return self.check();
         }
@@ -314,6 +317,15 @@ impl Multipart {
     /// Returns whether all parts are known.
     fn is_whole(&self) -> bool {
         self.flight.plan.length() == Some(self.flight.size())
+    }
+
+    /// Returns whether the object of another client may have replaced ours: the upload vanished, so
+    /// that it may have been completed. One that was there until its abort was not. The object of
+    /// `If-Match` has replaced nothing.
+    fn may_be_replaced(&self, there: Option<&ObjectHead>) -> bool {
+        let named = self.job.conditions.if_match.as_ref();
+        let is_other = |head: &ObjectHead| named.is_none() || head.etag.as_ref() != named;
+        self.vanished && self.completing && there.is_some_and(is_other)
     }
 
     fn check(&self) -> Phase {
@@ -364,6 +376,7 @@ impl Multipart {
             Err(error) if error.is_not_found() => Proof::Another,
             Err(_) => Proof::Unknown,
         };
+        let may_be_replaced = self.may_be_replaced(head.as_ref().ok());
         // Another process may have made the object of other bytes.
         let of_the_bytes =
             |error: &Error| matches!(error.kind(), Kind::Integrity | Kind::InvalidInput);
@@ -375,7 +388,7 @@ impl Multipart {
                 let done = self.completed(etag, head.version_id, head.checksums);
                 Some(Uploaded { recovered: true, ..done })
             }
-            (Proof::Another, _) if self.is_gone => {
+            (Proof::Another, _) if self.is_gone && !may_be_replaced => {
                 self.failure = self.failure.take().map(Error::with_outcome_known);
                 None
             }

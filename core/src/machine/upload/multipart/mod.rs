@@ -132,6 +132,8 @@ pub(in crate::machine) struct Multipart {
     /// The upload does not exist, and not because of this process: another one has completed or
     /// aborted it.
     vanished: bool,
+    /// CompleteMultipartUpload was sent, or another process may have sent it.
+    completing: bool,
     listing: Listing,
     /// Whether CompleteMultipartUpload is sent without its condition, as the server does not support
     /// it.
@@ -207,6 +209,7 @@ impl Multipart {
             is_gone: false,
             resumed: false,
             vanished: false,
+            completing: false,
             listing: Listing::default(),
             unconditional: false,
             notice: None,
@@ -235,7 +238,7 @@ impl Multipart {
         let mut this = Self::new(job, from, checkpoint.plan, service, StreamWindow::default());
         this.upload_id = Some(checkpoint.upload_id);
         this.known = known;
-        this.resumed = true;
+        (this.resumed, this.completing) = (true, true);
         this.phase = Phase::List(this.list(None));
         this
     }
