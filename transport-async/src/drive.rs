@@ -54,7 +54,7 @@ pub(crate) async fn drive<M: Machine>(
 }
 
 /// Drives a machine that performs one exchange after the other, without source or sink, until it is
-/// done.
+/// done. Separate from [`Driver`], whose state and code are those of transfers.
 pub(crate) async fn drive_call<M: Machine>(
     machine: M,
     transport: &Transport,
@@ -62,8 +62,50 @@ pub(crate) async fn drive_call<M: Machine>(
     ends: &Ends,
 ) -> Result<M::Output, Error> {
     machine.needs().check(GivenSource::Missing, false)?;
-    let mut driver = Driver::new(machine, auths, ends);
-    driver.run_here(transport, ends).await
+    let waker = Arc::new(RunWaker::default());
+    let mut pump = pump(machine, auths, &waker, ends);
+    let mut now = clock::now();
+    loop {
+        match pump.turn(now) {
+            Turn::Launch(exchange) => {
+                let mut flight = ExchangeInProgress::new(exchange, None);
+                let done = flight.perform(transport.shared(), ends).await;
+                now = clock::now();
+                pump.complete(now, done);
+            }
+            Turn::Park(wait) => {
+                // Boxed, because few calls wait.
+                Box::pin(park(&waker, wait)).await;
+                now = clock::now();
+            }
+            Turn::Done(result) => return result,
+        }
+    }
+}
+
+/// Waits until `waker` is woken, or until the given time.
+async fn park(waker: &RunWaker, wait: Option<Wait>) {
+    let mut timer = pin!(wait.map(|wait| sleep_until(clock::instant(wait.until).into())));
+    poll_fn(|cx| {
+        let due = timer.as_mut().as_pin_mut().map(|timer| timer.poll(cx));
+        match waker.poll(cx).is_ready() || due.is_some_and(|due| due.is_ready()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+}
+
+/// Returns a pump with the limits and the observers of a run.
+fn pump<M: Machine>(machine: M, auths: Arc<[Auth]>, waker: &Arc<RunWaker>, ends: &Ends) -> Pump<M> {
+    let mut pump = Pump::new(machine, auths, Waker::from(Arc::clone(waker)));
+    if let Some(rate_limits) = &ends.rate_limits {
+        pump = pump.with_rate_limits(Arc::clone(rate_limits));
+    }
+    if let Some(observer) = trace::observe(ends.observer.as_ref()) {
+        pump = pump.with_observer(observer);
+    }
+    pump
 }
 
 /// Drives `machine` until it is done; the sink is not committed yet.
@@ -133,15 +175,8 @@ impl<M: Machine> Driver<M> {
     /// Returns a driver that nothing cancels.
     fn new(machine: M, auths: Arc<[Auth]>, ends: &Ends) -> Self {
         let waker = Arc::new(RunWaker::default());
-        let mut pump = Pump::new(machine, auths, Waker::from(Arc::clone(&waker)));
-        if let Some(rate_limits) = &ends.rate_limits {
-            pump = pump.with_rate_limits(Arc::clone(rate_limits));
-        }
-        if let Some(observer) = trace::observe(ends.observer.as_ref()) {
-            pump = pump.with_observer(observer);
-        }
         Self {
-            pump,
+            pump: pump(machine, auths, &waker, ends),
             waker,
             tokens: Vec::new(),
             listeners: Vec::new(),

@@ -30,6 +30,7 @@ use crate::connect::Route;
 use crate::ends::{Ends, Meter};
 use crate::http_connection::{BodyTimes, HttpConnection, Times};
 use crate::sending::Sending;
+use crate::sink::Delivery;
 use crate::source::{PIECE, Pieces};
 use crate::stream::Pulse;
 
@@ -124,13 +125,16 @@ impl ExchangeInProgress {
         let needs = exchange.draft().needs();
         needs.check(ends.source.presence(), ends.sink.is_given()).map_err(Fault::Wire)?;
         let times = Times::start(exchange.timeouts());
-        let pieces = within(&times, prepare(exchange, ends, shared.keep)).await?;
+        let pieces = match at_once(exchange, ends)? {
+            Some(pieces) => pieces,
+            None => Box::pin(within(&times, prepare(exchange, ends, shared.keep))).await?,
+        };
         exchange.add_header(USER_AGENT, shared.user_agent.clone());
         let head = exchange.request().map_err(Fault::Ours)?;
         let route = Route::of(&head.uri, &shared.connector.routes).map_err(Fault::Ours)?;
         let mut link = match shared.pool.take(&route) {
             Some(link) => link,
-            None => connect(shared, route, &times).await?,
+            None => Box::pin(connect(shared, route, &times)).await?,
         };
         let length = exchange.content_length();
         let expects = exchange.expects(shared.expect_above);
@@ -168,13 +172,19 @@ impl ExchangeInProgress {
         if refused && !link.pulse.is_given() {
             link.pulse.stop();
         }
-        let whole = receive(receiving, &mut link, &mut body, ends, &times).await?;
+        let whole = match receiving.position() {
+            None => collect(receiving, &mut link, &mut body, &times).await,
+            Some(at) => {
+                let delivery = ends.sink.delivery(at);
+                Box::pin(receive(receiving, &mut link, &mut body, ends, &times, delivery)).await
+            }
+        }?;
         if !whole {
             return Ok(());
         }
         // A free connection has written the whole body, and is looked at again when it is taken.
         if !refused && !link.is_free() && !link.is_fresh() {
-            let sent = link.send_rest(&times).await;
+            let sent = Box::pin(link.send_rest(&times)).await;
             sent.map_err(|failure| match link.pulse.spoilt() {
                 Some(error) => Fault::Ours(error),
                 None => Fault::Wire(failure),
@@ -197,22 +207,30 @@ impl Drop for ExchangeInProgress {
     }
 }
 
-/// Returns the payload. Reads it first if the head contains a hash of it.
+/// Returns the payload, where nothing has to be read before the head can be signed.
+fn at_once(exchange: &Exchange, ends: &Ends) -> Result<Option<Pieces>, Fault> {
+    Ok(match exchange.outgoing() {
+        Outgoing::Empty => Some(Pieces::none()),
+        Outgoing::Bytes(bytes) if bytes.len() <= PIECE => Some(Pieces::bytes(bytes.clone())),
+        Outgoing::Source { range } if !exchange.measures() => {
+            let pieces = ends.source.read(range.clone(), ends.pass.as_ref());
+            Some(pieces.map_err(Fault::Wire)?)
+        }
+        Outgoing::Bytes(_) | Outgoing::Source { .. } => None,
+    })
+}
+
+/// Returns the payload, after it was hashed for the head.
 async fn prepare(exchange: &mut Exchange, ends: &Ends, longest: u64) -> Result<Pieces, Fault> {
     match exchange.outgoing().clone() {
         Outgoing::Empty => Ok(Pieces::none()),
         Outgoing::Bytes(bytes) => {
-            // More than a piece is hashed piece by piece, so that other tasks can run.
-            if bytes.len() > PIECE {
-                for piece in bytes.chunks(PIECE) {
-                    exchange.measure(piece).map_err(Fault::Ours)?;
-                    tokio::task::yield_now().await;
-                }
+            // Piece by piece, so that other tasks can run.
+            for piece in bytes.chunks(PIECE) {
+                exchange.measure(piece).map_err(Fault::Ours)?;
+                tokio::task::yield_now().await;
             }
             Ok(Pieces::bytes(bytes))
-        }
-        Outgoing::Source { range } if !exchange.measures() => {
-            ends.source.read(range, ends.pass.as_ref()).map_err(Fault::Wire)
         }
         Outgoing::Source { range } => measure(exchange, ends, range, longest).await,
     }
@@ -319,19 +337,39 @@ fn absolute(uri: &Uri, route: &Route) -> Result<Uri, Error> {
         .map_err(|_| Error::invalid_input("the URI of the request is not valid for a proxy"))
 }
 
-/// Receives the body of the response. True if it was read to its end.
+/// Receives a body that no sink gets. True if it was read to its end.
+async fn collect(
+    receiving: &mut Receiving,
+    link: &mut HttpConnection,
+    body: &mut Incoming,
+    times: &Times,
+) -> Result<bool, Fault> {
+    let mut times = BodyTimes::new(receiving, times, link.pulse.last());
+    while !is_left(receiving) {
+        match link.piece(body, &mut times).await {
+            None => return Ok(true),
+            Some(piece) => {
+                let pushed = piece.and_then(|piece| receiving.push(&piece).map(|_| ()));
+                pushed.map_err(Fault::Wire)?;
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Receives a body into the sink. True if it was read to its end.
 async fn receive(
     receiving: &mut Receiving,
     link: &mut HttpConnection,
     body: &mut Incoming,
     ends: &Ends,
     times: &Times,
+    mut delivery: Delivery,
 ) -> Result<bool, Fault> {
-    let mut delivery = receiving.position().map(|at| ends.sink.delivery(at));
-    let mut meter = delivery.is_some().then(|| ends.meter());
+    let mut meter = ends.meter();
     let mut times = BodyTimes::new(receiving, times, link.pulse.last());
     let result = loop {
-        if receiving.has_body() && !receiving.wants_more() {
+        if is_left(receiving) {
             break Ok(false);
         }
         let piece = match link.piece(body, &mut times).await {
@@ -342,22 +380,22 @@ async fn receive(
         if let Err(failure) = receiving.push(&piece) {
             break Err(failure);
         }
-        let (Some(delivery), Some(meter)) = (&mut delivery, &mut meter) else {
-            continue;
-        };
-        if let Err(failure) = deliver(delivery, meter, piece).await {
+        if let Err(failure) = deliver(&mut delivery, &mut meter, piece).await {
             break Err(failure);
         }
     };
     // Bytes that arrived before a cut are passed on too.
-    if let Some(delivery) = &mut delivery {
-        delivery.finish().await.map_err(Fault::Wire)?;
-    }
+    delivery.finish().await.map_err(Fault::Wire)?;
     result.map_err(Fault::Wire)
 }
 
+/// Whether the rest of the body is not read.
+fn is_left(receiving: &Receiving) -> bool {
+    receiving.has_body() && !receiving.wants_more()
+}
+
 async fn deliver(
-    delivery: &mut crate::sink::Delivery,
+    delivery: &mut Delivery,
     meter: &mut Meter,
     piece: Bytes,
 ) -> Result<(), ExchangeError> {
