@@ -61,6 +61,20 @@ pub trait Operation {
     /// The server's refusal, or a response that can't be understood.
     fn parse(&self, service: &Self::Service, reply: &Reply) -> Result<Self::Output, Error>;
 
+    /// Does what [`parse`](Self::parse) does, and returns the output in a box. An operation whose
+    /// output is large makes it there, so that it is not copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    fn parse_boxed(
+        &self,
+        service: &Self::Service,
+        reply: &Reply,
+    ) -> Result<Box<Self::Output>, Error> {
+        self.parse(service, reply).map(Box::new)
+    }
+
     /// Compares the checksums or ETag in the response with those computed over the request's body
     /// while it was sent.
     ///

@@ -13,7 +13,7 @@ use apus_core::contract::{
 use apus_core::error::{ExchangeError, Leftover};
 use apus_core::http::{Completion, Exchange};
 use apus_core::machine::{
-    Auth, BoxedCall, Call, CleanUps, GrantOnly, Observer, PresignKeys, RateLimits, observe_both,
+    Auth, BoxedCall, CleanUps, GrantOnly, Observer, PresignKeys, RateLimits, observe_both,
 };
 use apus_core::sign::Presigned;
 use apus_core::waiters::Position;
@@ -308,7 +308,13 @@ impl<S: Service> Client<S> {
         &self,
         operation: O,
     ) -> impl Future<Output = Result<O::Output, Error>> + use<'_, O, S> {
-        self.exchange(operation, Source::none())
+        // Not in a task of its own, because a dropped call has nothing to clean up.
+        let call = self.boxed(operation);
+        spanned(O::NAME, async move {
+            let ends = self.ends(Source::none(), Sink::none());
+            let auths = Arc::clone(&self.auths);
+            drive_call(call, &self.transport, auths, &ends).await.map(|output| *output)
+        })
     }
 
     /// Calls an operation whose body is a range of `source`.
@@ -337,7 +343,15 @@ impl<S: Service> Client<S> {
         operation: O,
         source: impl Into<Source>,
     ) -> Result<O::Output, Error> {
-        self.exchange(operation, source.into()).await
+        let source = source.into();
+        if !source.is_given() {
+            return self.call(operation).await;
+        }
+        let call = self.boxed(operation);
+        let (ends, auths) = (self.ends(source, Sink::none()), Arc::clone(&self.auths));
+        let with = DriveContext { auths, ends, tokens: Vec::new(), running: None, peek: None };
+        let driven = Box::pin(spanned(O::NAME, drive(call, &self.transport, with)));
+        driven.await.map(|output| *output)
     }
 
     /// Returns a URL that is signed for `expires`, and the headers that must be sent with it. Renews
@@ -476,29 +490,10 @@ impl<S: Service> Client<S> {
         shutdown(&self.cleanups, deadline).await
     }
 
-    /// Runs in the caller's own task, because a dropped call has nothing to clean up.
-    fn exchange<O: Operation<Service = S>>(
-        &self,
-        operation: O,
-        source: Source,
-    ) -> impl Future<Output = Result<O::Output, Error>> + use<'_, O, S> {
-        // Boxed before the future is made, because a machine is moved several times before it runs,
-        // and its output after it.
-        let call = BoxedCall::new(Call::new(operation, Arc::clone(&self.service), self.seed()));
-        spanned(O::NAME, async move {
-            let ends = self.ends(source, Sink::none());
-            let auths = Arc::clone(&self.auths);
-            let output = match ends.source.is_given() {
-                false => drive_call(call, &self.transport, auths, &ends).await,
-                true => {
-                    let (tokens, running, peek) = (Vec::new(), None, None);
-                    let with = DriveContext { auths, ends, tokens, running, peek };
-                    // Boxed, because few calls have a source, and all would have its size.
-                    Box::pin(drive(call, &self.transport, with)).await
-                }
-            };
-            output.map(|output| *output)
-        })
+    /// Boxed before the future is made, because a machine is moved several times before it runs, and
+    /// its output after it.
+    fn boxed<O: Operation<Service = S>>(&self, operation: O) -> BoxedCall<O> {
+        BoxedCall::of(operation, Arc::clone(&self.service), self.seed())
     }
 
     fn ends(&self, source: Source, sink: Sink) -> Ends {

@@ -10,7 +10,7 @@ use apus_core::Error;
 use apus_core::contract::{Driven, Handle, IntoMachine, Operation, Paged, Pages, Service, Started};
 use apus_core::error::Leftover;
 use apus_core::machine::{
-    Auth, BoxedCall, Call, CleanUps, GrantOnly, Observer, PresignKeys, RateLimits, observe_both,
+    Auth, BoxedCall, CleanUps, GrantOnly, Observer, PresignKeys, RateLimits, observe_both,
 };
 use apus_core::sign::Presigned;
 use apus_host::clock;
@@ -339,9 +339,8 @@ impl<S: Service> Client<S> {
 
     fn operation<'a, O: Operation<Service = S>>(&self, operation: O) -> Run<'a, BoxedCall<O>, S> {
         let seed = clock::seed();
-        let call = Call::new(operation, Arc::clone(&self.service), seed);
         // Boxed, because a machine is moved several times before it runs, and its output after it.
-        self.named(O::NAME, seed, BoxedCall::new(call))
+        self.named(O::NAME, seed, BoxedCall::of(operation, Arc::clone(&self.service), seed))
     }
 
     fn named<'a, T>(&self, name: &'static str, seed: u64, task: T) -> Run<'a, T, S> {

@@ -90,37 +90,42 @@ pub struct Draft {
 impl Draft {
     /// Creates a request without a body, not signed, whose response is collected.
     pub fn new(operation: &'static str, method: Method, uri: Uri) -> Box<Self> {
+        let draft = Box::new_uninit();
         let (mut head, ()) = http::Request::new(()).into_parts();
         head.method = method;
         head.uri = uri;
-        Box::new(Self {
-            operation,
-            head,
-            body: Body::Empty,
-            checksums: Few::new(),
-            digests: Vec::new(),
-            md5_if_unsigned: false,
-            only_hashes: false,
-            payload: Payload::Hashed,
-            framing: None,
-            sealing: Sealing::Open,
-            tells_refusal: None,
-            incoming: Incoming::Collect { limit: COLLECT },
-            takes_part: false,
-            larger: None,
-            timeouts: Timeouts::default(),
-            expectation: Expectation::NONE,
-            auth: 0,
-            ticket: Ticket::default(),
-            hedged: None,
-            replayed: false,
-            after_look: false,
-            waited: false,
-            keeps_place: false,
-            stale: None,
-            places: Positions::default(),
-            retry_policy: None,
-        })
+        // Into the box, without a copy on the stack.
+        Box::write(
+            draft,
+            Self {
+                operation,
+                head,
+                body: Body::Empty,
+                checksums: Few::new(),
+                digests: Vec::new(),
+                md5_if_unsigned: false,
+                only_hashes: false,
+                payload: Payload::Hashed,
+                framing: None,
+                sealing: Sealing::Open,
+                tells_refusal: None,
+                incoming: Incoming::Collect { limit: COLLECT },
+                takes_part: false,
+                larger: None,
+                timeouts: Timeouts::default(),
+                expectation: Expectation::NONE,
+                auth: 0,
+                ticket: Ticket::default(),
+                hedged: None,
+                replayed: false,
+                after_look: false,
+                waited: false,
+                keeps_place: false,
+                stale: None,
+                places: Positions::default(),
+                retry_policy: None,
+            },
+        )
     }
 
     /// Returns a draft that is not sent: a transport reads its body and computes these digests.

@@ -107,6 +107,7 @@ impl UnderWay {
 
 impl<O: Operation> Call<O> {
     /// Creates a call of `operation` at `service`; `seed` decides the jitter of the delays.
+    #[inline]
     pub fn new(operation: O, service: Arc<O::Service>, seed: u64) -> Self {
         Self {
             operation,
@@ -219,7 +220,7 @@ impl<O: Operation> Call<O> {
     }
 
     fn read(&self, reply: &Reply) -> Result<Parsed<O>, Error> {
-        let output = Box::new(self.operation.parse(&self.service, reply)?);
+        let output = self.operation.parse_boxed(&self.service, reply)?;
         self.operation.confirm(&output, &self.computed)?;
         let question = self.operation.question(&self.service, reply, &output)?;
         Ok((output, question))

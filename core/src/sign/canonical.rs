@@ -52,16 +52,17 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// Collects short pieces for a hash or an HMAC, which process long ones much faster.
-pub(super) struct Buffered<D> {
+/// Collects short pieces for a hash or an HMAC, which process long ones much faster. The buffer is
+/// the caller's, so that it is not moved.
+pub(super) struct Buffered<'a, D> {
     inner: D,
-    buffer: [u8; 512],
+    buffer: &'a mut [u8],
     used: usize,
 }
 
-impl<D: Update> Buffered<D> {
-    pub(super) fn new(inner: D) -> Self {
-        Self { inner, buffer: [0; 512], used: 0 }
+impl<'a, D: Update> Buffered<'a, D> {
+    pub(super) fn new(inner: D, buffer: &'a mut [u8]) -> Self {
+        Self { inner, buffer, used: 0 }
     }
 
     /// Returns the hash or HMAC, after all pieces.
@@ -75,7 +76,7 @@ impl<D: Update> Buffered<D> {
     fn write_full(&mut self, mut bytes: &[u8]) {
         while let Some((now, later)) = bytes.split_at_checked(self.buffer.len() - self.used) {
             self.buffer[self.used..].copy_from_slice(now);
-            self.inner.update(&self.buffer);
+            self.inner.update(self.buffer);
             self.used = 0;
             bytes = later;
         }
@@ -84,7 +85,7 @@ impl<D: Update> Buffered<D> {
     }
 }
 
-impl<D: Update> Sink for Buffered<D> {
+impl<D: Update> Sink for Buffered<'_, D> {
     #[inline(always)]
     fn write(&mut self, bytes: &[u8]) {
         match self.buffer[self.used..].get_mut(..bytes.len()) {
@@ -194,7 +195,9 @@ impl<'a> SignedHeaders<'a> {
         unsigned: fn(&str) -> bool,
         more: Option<(&'a str, &'a [u8])>,
     ) -> Self {
-        let mut list = Short::new();
+        // Made where it is returned, so that it is not moved.
+        let mut signed = Self(Short::new());
+        let list = &mut signed.0;
         for (name, value) in headers {
             let name = name.as_str();
             if !unsigned(name) {
@@ -206,7 +209,7 @@ impl<'a> SignedHeaders<'a> {
         }
         // Stable, because the values of one name keep their order.
         list.as_mut_slice().sort_by_key(|(name, _)| *name);
-        Self(list)
+        signed
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {

@@ -133,7 +133,8 @@ impl Signing {
         signed: &SignedHeaders<'_>,
         payload: &Payload,
     ) -> [u8; 64] {
-        let mut hasher = Buffered::new(Sha256::new());
+        let mut buffer = [0; 512];
+        let mut hasher = Buffered::new(Sha256::new(), &mut buffer);
         let word = &mut [0; 64];
         canonical::request(&mut hasher, self.rule, method, target, signed, payload.word(word));
         hex(&hasher.finish().finalize().into())

@@ -147,8 +147,13 @@ impl SigningKey {
     }
 
     /// Returns the signature of the bytes that `write` writes.
-    pub(super) fn signature(&self, write: impl FnOnce(&mut Buffered<Hmac<Sha256>>)) -> Signature {
-        let mut mac = Buffered::new(self.0.mac.clone());
+    pub(super) fn signature(
+        &self,
+        write: impl FnOnce(&mut Buffered<'_, Hmac<Sha256>>),
+    ) -> Signature {
+        // Longer than a date, a scope and a hash.
+        let mut buffer = [0; 256];
+        let mut mac = Buffered::new(self.0.mac.clone(), &mut buffer);
         write(&mut mac);
         Signature::of(&mac.finish().finalize().into_bytes().into())
     }

@@ -1,6 +1,7 @@
 //! A call whose output stays in a box.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::Call;
 use crate::contract::{Machine, OnFailure, Operation, Step};
@@ -32,6 +33,11 @@ impl<O: Operation> BoxedCall<O> {
     /// Boxes the output of `call`, and the call itself.
     pub fn new(call: Call<O>) -> Self {
         Self(Box::new(call))
+    }
+
+    /// Creates a call as [`Call::new`] does, in its box: a call is a kilobyte long, and is not copied.
+    pub fn of(operation: O, service: Arc<O::Service>, seed: u64) -> Self {
+        Self(Box::write(Box::new_uninit(), Call::new(operation, service, seed)))
     }
 }
 

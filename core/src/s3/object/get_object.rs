@@ -79,6 +79,10 @@ impl Operation for GetObject {
     }
 
     fn parse(&self, service: &Service, reply: &Reply) -> Result<GetObjectOutput, Error> {
+        self.parse_boxed(service, reply).map(|output| *output)
+    }
+
+    fn parse_boxed(&self, service: &Service, reply: &Reply) -> Result<Box<GetObjectOutput>, Error> {
         error::success(reply)?;
         is_object(&reply.head, self.part_number).map_err(|error| error::named(error, reply))?;
         if self.response.content_encoding.is_none() {
@@ -86,11 +90,14 @@ impl Operation for GetObject {
             touched.map_err(|error| error::named(error.with_status(reply.status()), reply))?;
         }
         let policy = service.config().checksum.with(&self.checksum.overrides);
-        let mut output = GetObjectOutput {
-            head: ObjectHead::default(),
-            body: reply.body.clone(),
-            validation: Validation::NotValidated(NotValidatedReason::NotAsked),
-        };
+        let mut output = Box::write(
+            Box::new_uninit(),
+            GetObjectOutput {
+                head: ObjectHead::default(),
+                body: reply.body.clone(),
+                validation: Validation::NotValidated(NotValidatedReason::NotAsked),
+            },
+        );
         output.head.fill(reply);
         output.validation = validation(&output.head, reply, policy.validates(self.checksum_mode))?;
         Ok(output)
