@@ -138,14 +138,14 @@ impl ExchangeInProgress {
         };
         let length = exchange.content_length();
         let expects = exchange.expects(shared.expect_above);
-        let head = exchange.request().map_err(Fault::Ours)?;
-        let head = outgoing(head, &link.route, expects).map_err(Fault::Ours)?;
         let encoder = exchange.encoder().map_err(Fault::Ours)?;
         let pulse = Arc::clone(&link.pulse);
         self.pulse = Some(Arc::clone(&pulse));
         let body = Sending::new(pieces, encoder, length, ends.meter(), pulse, expects);
-        let body = Box::new(body);
-        let answered = link.head(Request::from_parts(head, body), &times).await;
+        let mut request = Request::new(body);
+        let head = exchange.request().map_err(Fault::Ours)?;
+        fill(&mut request, head, &link.route, expects).map_err(Fault::Ours)?;
+        let answered = link.head(request, &times).await;
         let answer = answered.map_err(|failure| match link.pulse.spoilt() {
             Some(error) => Fault::Ours(error),
             None => Fault::Wire(failure),
@@ -301,30 +301,36 @@ async fn within<T>(
     })
 }
 
-/// Returns the head as it is sent: the target alone, except to a proxy, and the fields that HTTP
+/// Sets the head as it is sent: the target alone, except to a proxy, and the fields that HTTP
 /// requires besides those that were signed.
-fn outgoing(head: &request::Parts, route: &Route, expects: bool) -> Result<request::Parts, Error> {
-    let (mut out, ()) = Request::new(()).into_parts();
-    out.method = head.method.clone();
-    out.headers = head.headers.clone();
-    out.uri = match (head.uri.path_and_query(), route.forwards()) {
+fn fill<B>(
+    out: &mut Request<B>,
+    head: &request::Parts,
+    route: &Route,
+    expects: bool,
+) -> Result<(), Error> {
+    *out.method_mut() = head.method.clone();
+    *out.uri_mut() = match (head.uri.path_and_query(), route.forwards()) {
         // The form for proxies (RFC 9112, section 3.2.2), without a user.
         (_, Some(_)) => absolute(&head.uri, route)?,
         (Some(target), None) => Uri::from(target.clone()),
         (None, None) => Uri::from_static("/"),
     };
-    if !out.headers.contains_key(HOST) {
+    let headers = out.headers_mut();
+    *headers = head.headers.clone();
+    // They are few: to compare their names is faster than to hash this one.
+    if !headers.keys().any(|name| *name == HOST) {
         let host = HeaderValue::try_from(route.host_header())
             .map_err(|_| Error::invalid_input("the host name is not valid in a header"))?;
-        out.headers.insert(HOST, host);
+        headers.insert(HOST, host);
     }
     if expects {
-        out.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
+        headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
     }
     if let Some(value) = route.forwards().and_then(|proxy| proxy.authorization()) {
-        out.headers.insert(PROXY_AUTHORIZATION, value);
+        headers.insert(PROXY_AUTHORIZATION, value);
     }
-    Ok(out)
+    Ok(())
 }
 
 fn absolute(uri: &Uri, route: &Route) -> Result<Uri, Error> {

@@ -48,22 +48,26 @@ impl Sending {
         meter: Meter,
         pulse: Arc<Pulse>,
         expects: bool,
-    ) -> Self {
+    ) -> Box<Self> {
+        let room = Box::new_uninit();
         let pause = expects.then(|| Box::pin(sleep(INVITATION)));
         let cutter = Cutter::new(encoder.frame_size(), meter.stride());
-        let mut sending = Self {
-            pieces,
-            encoder,
-            meter,
-            pulse,
-            length,
-            cutter,
-            ready: VecDeque::new(),
-            over: false,
-            unseen: 0,
-            pause,
-            invited: !expects,
-        };
+        let mut sending = Box::write(
+            room,
+            Self {
+                pieces,
+                encoder,
+                meter,
+                pulse,
+                length,
+                cutter,
+                ready: VecDeque::new(),
+                over: false,
+                unseen: 0,
+                pause,
+                invited: !expects,
+            },
+        );
         if sending.encoder.remaining() == 0 {
             // Only a framed body has bytes after the payload.
             if let Err(error) = sending.end() {

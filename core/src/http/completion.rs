@@ -49,10 +49,12 @@ impl Completion {
         mut computed: Few<Value>,
         origin: Origin,
     ) -> Self {
+        let room = Box::new_uninit();
         let told = identity.as_deref();
         computed.extend(told.and_then(|told| told.trailer.get().copied()));
         let sent = told.map_or(0, |told| told.bytes.load(Ordering::Relaxed));
-        Self(Box::new(Ended { draft, outcome, sent, computed, origin, identity, outdated: false }))
+        let ended = Ended { draft, outcome, sent, computed, origin, identity, outdated: false };
+        Self(Box::write(room, ended))
     }
 
     /// Returns the draft of the exchange.

@@ -88,6 +88,7 @@ impl Exchange {
     }
 
     fn new(mut draft: Box<Draft>, now: Now, generation: u64, signing: Option<Signing>) -> Self {
+        let room = Box::new_uninit();
         let signed =
             signing.is_some() && draft.payload == Payload::Hashed && draft.framing.is_none();
         if draft.md5_if_unsigned && !signed && !draft.digests.contains(&Algorithm::Md5) {
@@ -99,7 +100,7 @@ impl Exchange {
             Body::Source { range, .. } => Outgoing::Source { range: range.clone() },
         };
         let origin = Origin { at: now, generation, renewal: false, expecting: false };
-        Self(Box::new(Sealed {
+        let sealed = Sealed {
             draft,
             outgoing,
             signing,
@@ -109,7 +110,8 @@ impl Exchange {
             sent: None,
             computed: Few::new(),
             origin,
-        }))
+        };
+        Self(Box::write(room, sealed))
     }
 
     /// Whether the bytes of a source must be read once before the head can be signed, because the
@@ -354,7 +356,11 @@ impl Exchange {
         });
         self.0.computed.extend(computed.copied());
         // Not signed: a proxy may replace the length by chunks, or chunks by a length.
-        self.0.draft.head.headers.remove(CONTENT_LENGTH);
+        let headers = &mut self.0.draft.head.headers;
+        // Absent as a rule: to compare the names is faster than to hash this one.
+        if headers.keys().any(|name| *name == CONTENT_LENGTH) {
+            headers.remove(CONTENT_LENGTH);
+        }
         self.sign(&measured)?;
         // Not signed: gateways change it. `identity`, since objects are read as they are stored.
         let headers = &mut self.0.draft.head.headers;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{Method, response};
+use http::{HeaderMap, Method, response};
 
 use super::completion::Completion;
 use super::delimiter::{self, Delimiter, End};
@@ -61,6 +61,7 @@ impl Receiving {
         computed: Few<Value>,
         origin: Origin,
     ) -> Self {
+        let room = Box::new_uninit();
         let delimiter = Delimiter::of(&draft.head.method, &head);
         let announced = match &delimiter {
             Ok(Delimiter::NoBody) => Some(0),
@@ -78,8 +79,7 @@ impl Receiving {
         } else {
             Taking::Refusing { body: BytesMut::new() }
         };
-        let head = hidden(head);
-        Self(Box::new(Arriving {
+        let arriving = Arriving {
             draft,
             head,
             taking,
@@ -89,7 +89,10 @@ impl Receiving {
             sent,
             computed,
             origin,
-        }))
+        };
+        let mut this = Self(Box::write(room, arriving));
+        hide(&mut this.0.head.headers);
+        this
     }
 
     /// Returns the head of the response.
@@ -351,13 +354,12 @@ fn too_long(draft: &Draft, head: &response::Parts, limit: usize, length: Option<
 
 /// Marks tokens in the head as sensitive, so that no `Debug` shows them: `X-Subject-Token`,
 /// `X-Auth-Token`, `X-Storage-Token`.
-fn hidden(mut head: response::Parts) -> response::Parts {
-    for (name, value) in &mut head.headers {
+fn hide(headers: &mut HeaderMap) {
+    for (name, value) in headers {
         if name.as_str().ends_with("-token") {
             value.set_sensitive(true);
         }
     }
-    head
 }
 
 /// Returns `hashers`, with the one that checks what the head declares about the full object, or its

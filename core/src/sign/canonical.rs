@@ -186,18 +186,29 @@ fn split_once(text: &str, byte: u8) -> Option<(&str, &str)> {
 }
 
 /// The headers that a signature covers, sorted by name.
-pub(super) struct SignedHeaders<'a>(Short<(&'a str, &'a [u8]), 16>);
+pub(super) struct SignedHeaders<'a>(Short<(&'a str, &'a [u8]), 12>);
 
 impl<'a> SignedHeaders<'a> {
-    /// Takes all headers for which `unsigned` is false, and `more`.
+    /// Takes all headers for which `unsigned` is false, and `more`. Inlined, so that the list is made
+    /// where it is used.
+    #[inline(always)]
     pub(super) fn new(
         headers: &'a HeaderMap,
         unsigned: fn(&str) -> bool,
         more: Option<(&'a str, &'a [u8])>,
     ) -> Self {
-        // Made where it is returned, so that it is not moved.
         let mut signed = Self(Short::new());
-        let list = &mut signed.0;
+        signed.fill(headers, unsigned, more);
+        signed
+    }
+
+    fn fill(
+        &mut self,
+        headers: &'a HeaderMap,
+        unsigned: fn(&str) -> bool,
+        more: Option<(&'a str, &'a [u8])>,
+    ) {
+        let list = &mut self.0;
         for (name, value) in headers {
             let name = name.as_str();
             if !unsigned(name) {
@@ -209,7 +220,6 @@ impl<'a> SignedHeaders<'a> {
         }
         // Stable, because the values of one name keep their order.
         list.as_mut_slice().sort_by_key(|(name, _)| *name);
-        signed
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {
