@@ -13,6 +13,10 @@ fn recorded(program: &Program, arguments: &str) -> String {
 }
 
 fn recorded_in(columns: usize, program: &Program, arguments: &str) -> String {
+    recorded_by("xterm", columns, program, arguments)
+}
+
+fn recorded_by(term: &str, columns: usize, program: &Program, arguments: &str) -> String {
     let line = format!(
         "stty cols {columns} rows 24; exec {} --config {} {arguments}",
         APUS.display(),
@@ -21,7 +25,7 @@ fn recorded_in(columns: usize, program: &Program, arguments: &str) -> String {
     let output = Command::new("script")
         .args(["-q", "-e", "-c", &line, "/dev/null"])
         .current_dir(program.path(""))
-        .env("TERM", "xterm")
+        .env("TERM", term)
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -128,4 +132,16 @@ fn nothing_of_it_is_on_a_pipe_and_no_colour_without_leave() {
     let output = Command::new("script").args(["-q", "-c", &usage, "/dev/null"]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.contains("lss") && !said.contains('\u{1b}'), "{said:?}");
+}
+
+/// A terminal that can't return to the beginning of a line, as that of an editor.
+#[test]
+fn a_dumb_terminal_shows_no_progress() {
+    let server = EmbeddedS3::start(Options::new().bucket("images")).unwrap();
+    let program = Program::new().with_s3("fast", &server, "images");
+    program.write("image", &vec![7; 2 << 20]);
+    let put = recorded_by("dumb", 80, &program, "--limit-rate 1M put image");
+    assert!(put.contains("2.00 MiB stored") && !put.contains('%'), "{put:?}");
+    let get = recorded_by("dumb", 80, &program, "--limit-rate 1M get image -o copy");
+    assert!(!get.contains('%') && !get.contains('\u{1b}'), "{get:?}");
 }

@@ -252,6 +252,56 @@ fn a_sync_that_is_stopped_goes_on_later() {
     });
 }
 
+/// SIGKILL: what is left is named by the next run, and is no file of the directory.
+#[test]
+fn a_sync_that_is_killed_goes_on_later() {
+    let stage = Stage::new();
+    let (mut lefts, mut parts) = (0, 0);
+    for request in 1.. {
+        let moment = Moment { request, signal: "KILL", again: false };
+        let (_, came) = stage.run(&["sync", "dir", "fast:b/"], moment);
+        if !came {
+            break;
+        }
+        // What it had sent is still applied.
+        thread::sleep(Duration::from_millis(300));
+        let left = stage.model.lock().unwrap().open_uploads().len();
+        let ran = stage.program.run(&["sync", "dir", "fast:b/"]).ends(0);
+        let model = stage.model.lock().unwrap();
+        assert_eq!(model.object("images", "b/image").unwrap().body.len(), 11 << 20, "{moment:?}");
+        assert_eq!(model.keys("images").len(), 10, "{moment:?}");
+        assert_eq!(model.open_uploads().len(), left, "{moment:?}");
+        let is_told = ran.err.contains("uploads ls fast:b/");
+        // The object was stored, and nothing of it is sent again.
+        assert!(is_told == (left > 0), "{moment:?} {ran:?}");
+        lefts += left;
+    }
+    assert!(lefts > 0);
+    for request in 1.. {
+        let moment = Moment { request, signal: "KILL", again: false };
+        let (_, came) = stage.run(&["sync", "fast:", "out"], moment);
+        if !came {
+            break;
+        }
+        let left: Vec<String> =
+            stage.files().into_keys().filter(|name| name.starts_with('.')).collect();
+        let remove: &[&str] = if request % 2 == 0 { &["--delete"] } else { &[] };
+        let ran = stage.program.run(&[&["sync", "fast:", "out"], remove].concat()).ends(0);
+        let up = stage.program.run(&["sync", "out", "fast:up/"]).ends(0);
+        for name in &left {
+            assert!(ran.err.contains(&format!("{name} is of a download")), "{moment:?} {ran:?}");
+            assert!(up.err.contains(&format!("{name}: not sent")), "{moment:?} {up:?}");
+        }
+        let model = stage.model.lock().unwrap();
+        assert!(!model.keys("images").iter().any(|key| key.contains(".apus")), "{moment:?}");
+        // Another process may write them.
+        assert!(left.iter().all(|name| stage.files().contains_key(name)), "{moment:?}");
+        assert_eq!(stage.files()["stored"], 11 << 20);
+        parts += left.len();
+    }
+    assert!(parts > 0);
+}
+
 #[test]
 fn a_removal_that_is_stopped_says_how_far_it_got() {
     let stage = Stage::new();

@@ -30,9 +30,11 @@ impl Output {
         self.verbose > 0
     }
 
-    /// Whether progress is shown: on a terminal, without `--quiet` and `--json`.
+    /// Whether progress is shown: on a terminal that can overwrite a line, without `--quiet` and
+    /// `--json`.
     pub(crate) fn shows_progress(self) -> bool {
-        !self.quiet && !self.json && io::stderr().is_terminal()
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        !self.quiet && !self.json && !is_dumb && io::stderr().is_terminal()
     }
 
     /// Writes a result: one JSON document on a line of its own, or its text. A closed pipe is no

@@ -14,12 +14,14 @@ use super::transfer;
 use super::{AT_ONCE, Job};
 use crate::exit::{Exit, Failure};
 use crate::objects::Found;
+use crate::output::Printable;
 use crate::pool;
 
 pub(super) fn run(job: &Job<'_>, directory: &Path) -> Result<Exit, Failure> {
     if fs::metadata(directory).is_ok_and(|found| !found.is_dir()) {
         return Err(Failure::usage(format!("{}: is not a directory", directory.display())));
     }
+    let existed = directory.exists();
     let mut report = job.report(["downloaded", "download"]);
     let mut paths = KeyPaths::new(&*job.target.name);
     let (mut extra, mut refused, mut unread) = (Vec::new(), Vec::new(), Vec::new());
@@ -87,6 +89,14 @@ pub(super) fn run(job: &Job<'_>, directory: &Path) -> Result<Exit, Failure> {
         },
     )?;
     drop(shown);
+    // With --delete they were found meanwhile.
+    if existed && !job.delete && !job.dry {
+        for below in Walk::target(directory).into_iter().flatten() {
+            if let Below::Unfinished(path) = below {
+                tell_unfinished(job, &path);
+            }
+        }
+    }
     for (name, why) in refused {
         report.skipped(&name, &why);
     }
@@ -107,8 +117,15 @@ fn note(
     match below {
         Below::File(file) if job.filter.takes(&file.path) => extra.push(file),
         Below::Unread(path, failure) if job.takes_unread(&path) => unread.push((path, failure)),
+        Below::Unfinished(path) => tell_unfinished(job, &path),
         _ => {}
     }
+}
+
+/// Names a file that a killed download has left, or that another one writes.
+fn tell_unfinished(job: &Job<'_>, path: &str) {
+    let what = "is of a download that has not ended: if none runs, remove it";
+    job.stage.output.remark(format_args!("{} {what}", Printable(path)));
 }
 
 /// Downloads one object, unless the file is equal to it. Returns the bytes.

@@ -23,6 +23,8 @@ pub(crate) enum Below {
     File(LocalFile),
     /// What is not taken, and why: no file of its own, or without a name that a key can have.
     Skipped(String, &'static str),
+    /// What a download writes that has not ended, or has left when it was killed.
+    Unfinished(String),
     /// What can't be read: a file, or with `/` at the end of the path a directory.
     Unread(String, Failure),
 }
@@ -48,6 +50,7 @@ struct Next {
 enum Kind {
     File,
     Directory,
+    Unfinished,
     Skipped(&'static str),
 }
 
@@ -71,7 +74,7 @@ impl Below {
     pub(crate) fn path(&self) -> &str {
         match self {
             Self::File(file) => &file.path,
-            Self::Skipped(path, _) | Self::Unread(path, _) => path,
+            Self::Skipped(path, _) | Self::Unfinished(path) | Self::Unread(path, _) => path,
         }
     }
 }
@@ -86,6 +89,7 @@ impl Iterator for Walk {
                 continue;
             };
             match kind {
+                Kind::Unfinished => return Some(Below::Unfinished(path)),
                 Kind::Skipped(why) => return Some(Below::Skipped(path, why)),
                 Kind::Directory => match entries(&at, &path) {
                     Ok(below) => self.open.push(below),
@@ -126,12 +130,21 @@ fn entries(directory: &Path, path: &str) -> Result<Vec<Next>, Failure> {
             }
             () if kind.is_symlink() => Kind::Skipped("it is a symbolic link"),
             () if !kind.is_file() => Kind::Skipped("it is not a file"),
+            () if is_unfinished(&shown) => Kind::Unfinished,
             () => Kind::File,
         };
         all.push(Next { path, at: entry.path(), kind });
     }
     all.sort_unstable_by(|one, other| other.path.cmp(&one.path));
     Ok(all)
+}
+
+/// Whether a file has the name of one that a download writes, or keeps for `--resume`.
+fn is_unfinished(name: &str) -> bool {
+    let random = name.strip_prefix(".apus-").and_then(|rest| rest.strip_suffix(".part"));
+    let is_new = |random: &str| random.len() == 16 && random.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_kept = name.ends_with(".apus-part") || name.ends_with(".apus-resume");
+    random.is_some_and(is_new) || (name.starts_with('.') && is_kept)
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! From a directory to a prefix.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use apus_blocking::{s3, swift};
+use apus_core::s3::ListMultipartUploads;
 
 use super::compare::{Direction, is_same};
 use super::local::{Below, LocalFile, Walk};
@@ -11,6 +13,7 @@ use super::transfer::{self, Properties};
 use super::{AT_ONCE, Job};
 use crate::exit::{Exit, Failure};
 use crate::objects::{Found, Objects};
+use crate::output::Printable;
 use crate::pool;
 
 pub(super) fn run(
@@ -22,11 +25,15 @@ pub(super) fn run(
     let mut walk = Walk::new(directory)?.peekable();
     let mut report = job.report(["uploaded", "upload"]);
     let (mut extra, mut skipped, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut unfinished, in_parts) = (Vec::new(), AtomicBool::new(false));
     let work = |(file, found): (LocalFile, Option<Found>)| {
         let name = format!("{}{}", job.target.name, file.path);
         match one(job, &name, &file, found.as_ref(), properties, replace) {
             Ok(None) => Outcome::Same,
-            Ok(Some(bytes)) => Outcome::Done(name, bytes),
+            Ok(Some(bytes)) => {
+                in_parts.fetch_or(bytes > transfer::PART_SIZE, Ordering::Relaxed);
+                Outcome::Done(name, bytes)
+            }
             Err(failure) => {
                 let failure = job.at(failure, &name);
                 Outcome::Failed(name, failure)
@@ -42,6 +49,10 @@ pub(super) fn run(
             let mut file = |below: Below, found: Option<Found>| match below {
                 Below::Skipped(path, why) if job.filter.takes(&path) => {
                     skipped.push((path, why));
+                    Ok(())
+                }
+                Below::Unfinished(path) if job.filter.takes(&path) => {
+                    unfinished.push(path);
                     Ok(())
                 }
                 Below::Unread(path, failure) if job.takes_unread(&path) => {
@@ -75,11 +86,37 @@ pub(super) fn run(
     for (path, why) in skipped {
         report.skipped(&path, why);
     }
+    for path in unfinished {
+        let what = "not sent, for it is of a download that has not ended";
+        job.stage.output.remark(format_args!("{}: {what}", Printable(&path)));
+    }
+    if in_parts.into_inner() && !job.dry {
+        tell_left(job);
+    }
     for (path, failure) in unread {
         report.take(Outcome::Failed(path, failure))?;
     }
     remove(job, &mut report, extra)?;
     report.end()
+}
+
+/// Says how many uploads in parts a killed process has left below the prefix, or another one still
+/// sends. Nothing where the list can't be read: an upload needs no permission to read it.
+fn tell_left(job: &Job<'_>) {
+    let Objects::S3(bucket, store) = &job.objects else { return };
+    let mut list = ListMultipartUploads::new(&bucket.name);
+    list.prefix = Some(job.target.name.clone()).filter(|prefix| !prefix.is_empty());
+    let Ok(page) = bucket.call(list) else { return };
+    let more = if page.is_truncated == Some(true) { "at least " } else { "" };
+    let prefix = &job.target.name;
+    let count = page.uploads.iter().filter(|upload| upload.key.starts_with(&**prefix)).count();
+    if count > 0 {
+        job.stage.output.remark(format_args!(
+            "uploads in parts that have not ended: {more}{count}; to list them: uploads ls {}:{}",
+            store.id(),
+            Printable(prefix)
+        ));
+    }
 }
 
 /// Uploads one file, unless it is equal to the object. Returns the bytes.
