@@ -149,6 +149,7 @@ pub(crate) const COMMANDS: &[&[&str]] = &[
     &["presign"],
     &["tempurl"],
     &["copy"],
+    &["mv"],
     &["doctor"],
     &["uploads"],
     &["uploads", "ls"],

@@ -169,7 +169,7 @@ pub(crate) enum Command {
     /// parts), by reading the copy again.
     Copy(crate::copy::Copy),
 
-    /// Copy objects into another backend or bucket, or to another name, and remove them where they were
+    /// Copy objects to another place or name, and remove the sources
     ///
     /// An object is removed only once its copy is compared as by `copy`, or where that compared the size
     /// alone, by the bytes of both, and if it has not changed meanwhile. If it can't be removed, both

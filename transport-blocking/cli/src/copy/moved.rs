@@ -3,7 +3,6 @@
 use apus_blocking::Sink;
 use apus_core::checksum::Algorithm;
 use apus_core::store::{Get, StoreBackend, StoredImage};
-use serde_json::json;
 
 use crate::Stage;
 use crate::address::shown;
@@ -64,8 +63,6 @@ pub(super) fn run(
         return Err(differs("it was changed meanwhile".to_owned()));
     }
     open.stores.delete(&stored).map_err(open.at(&stored)).map_err(kept)?;
-    let name = shown(argument);
-    let value = json!({ "removed": name });
-    stage.output.remark_document(&value, format_args!("removed {}", Printable(&name)));
+    stage.output.remark(format_args!("removed {}", Printable(&shown(argument))));
     Ok(())
 }
