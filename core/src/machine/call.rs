@@ -1,6 +1,7 @@
 //! One operation with its retries.
 
 mod boxed;
+mod guard;
 mod outcome;
 
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use http::StatusCode;
 
 pub use self::boxed::BoxedCall;
+use self::guard::Guard;
 use self::outcome::{Failed, Looking, Repeat};
 use crate::checksum::Value;
 use crate::contract::{Machine, OnFailure, Operation, Service, Step};
@@ -44,6 +46,7 @@ pub struct Call<O: Operation> {
     attempts: Attempts,
     state: State<O::Output>,
     looking: Option<Looking>,
+    guard: Option<Guard>,
     sequence: u32,
     seed: u64,
     redirected: bool,
@@ -116,6 +119,7 @@ impl<O: Operation> Call<O> {
             attempts: Attempts::new(seed),
             state: State::Ready,
             looking: None,
+            guard: None,
             sequence: 0,
             seed,
             redirected: false,
@@ -205,7 +209,8 @@ impl<O: Operation> Call<O> {
             None => {
                 let draft = self.operation.draft(&self.service);
                 let mut draft = draft.map_err(|error| error.in_operation(O::NAME))?;
-                draft.after_look = self.looks_before_repeating() && self.outdated < MOST_OUTDATED;
+                let looks = self.guard.is_some() || self.looks_before_repeating();
+                draft.after_look = looks && self.outdated < MOST_OUTDATED;
                 draft.replayed = std::mem::take(&mut self.replays);
                 draft.keeps_place = self.keeps_place;
                 self.attempts.sent();
@@ -305,7 +310,10 @@ impl<O: Operation> Call<O> {
             Err(error) => self.failure.take().unwrap_or(error),
         };
         let failed = Failed { error: self.named(error), repeat: Repeat::Decided(None) };
-        self.conclude(now, failed, Vec::new());
+        match self.looks_before_repeating() {
+            true => self.conclude(now, failed, Vec::new()),
+            false => self.look_first(failed),
+        }
     }
 
     fn keep_computed(&mut self) {
@@ -394,9 +402,11 @@ impl<O: Operation> Call<O> {
     /// Retries after the delay. If an attempt may have been applied, and the server may ignore the
     /// operation's condition, a look decides after the delay whether the operation is sent.
     fn repeat_after(&mut self, now: Now, wait: Wait, error: Error) {
+        let repeat = Repeat::Decided(Some(wait));
         if self.looks_before_repeating() {
-            let repeat = Repeat::Decided(Some(wait));
             self.conclude(now, Failed { error, repeat }, Vec::new());
+        } else if self.guard.is_some() {
+            self.look_first(Failed { error, repeat });
         } else {
             self.state = State::Backoff(wait);
         }
@@ -497,7 +507,7 @@ impl<O: Operation> Machine for Call<O> {
             return;
         }
         if let Some(looking) = self.looking.take() {
-            return self.unknown(looking.failed.error);
+            return self.fail_with(looking.failed.error);
         }
         let error = Error::from(ExchangeError::cancelled()).in_operation(O::NAME);
         let error = error.with_attempts(self.attempts.made());

@@ -52,6 +52,7 @@ mod list_pages;
 mod location_classes;
 #[cfg(feature = "swift")]
 mod login_retries;
+mod looks_again;
 mod lost_answers;
 #[cfg(feature = "store")]
 mod needs;

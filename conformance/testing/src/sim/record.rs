@@ -40,9 +40,11 @@ pub(crate) struct Record {
     pub(super) replaced_at: Option<Duration>,
     /// The last look at the object: when it was sent, and when its response came.
     pub(super) look: Option<(Duration, Option<Duration>)>,
-    /// When the last PUT that must replace nothing was sent, and whether one may have been applied.
+    /// When the last write that must replace nothing was sent, and whether one may have been applied.
     pub(super) put_at: Option<Duration>,
     pub(super) put_in_doubt: bool,
+    /// Whether the writes are single calls, which look only where one may have been applied.
+    pub(crate) calls: bool,
     /// How often the process died.
     pub(crate) deaths: u32,
     pub(crate) cancelled: bool,
@@ -61,9 +63,9 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Notes a request that is sent. Returns whether it is a PUT that must replace nothing, and that
-    /// may have been applied, sent again over what another client has stored to a server that ignores
-    /// the condition, and not because the look before it was in flight meanwhile.
+    /// Notes a request that is sent. Returns whether it is a write that must replace nothing, sent
+    /// again over what another client has stored to a server that ignores the condition, and not
+    /// because the look before it was in flight meanwhile.
     pub(super) fn sent(&mut self, now: Duration, exchange: &Exchange, heedless: bool) -> bool {
         if exchange.operation() == LOOK {
             self.look = Some((now, None));
@@ -74,11 +76,12 @@ impl Record {
         if !heedless || !conditional {
             return false;
         }
-        let before = self.put_at.replace(now).filter(|_| self.put_in_doubt);
+        let before = self.put_at.replace(now).filter(|_| self.put_in_doubt || !self.calls);
         let (Some(before), Some(at)) = (before, self.replaced_at) else { return false };
         let seen =
             self.look.is_some_and(|(sent, came)| before <= sent && sent <= at && came == Some(now));
-        at < now && !seen && self.lies == 0
+        // A client that may not look goes on: the server's own check would decide.
+        at < now && !seen && self.lies == 0 && !self.looked_in_vain
     }
 }
 

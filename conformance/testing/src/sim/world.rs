@@ -183,7 +183,7 @@ impl World {
         }
         self.trace.launch(self.now, index, self.record.launched, &exchange, fault);
         if self.record.sent(self.now.tick, &exchange, self.heedless) {
-            self.wrong("a PUT that must replace nothing is sent again over another's object");
+            self.wrong("a write that must replace nothing is sent again over another's object");
         }
         let limits = *exchange.timeouts();
         let soon = self.now.tick + self.latency();

@@ -31,9 +31,16 @@ pub(super) struct Looking {
     pub(super) attempts: Attempts,
     replies: Vec<Reply>,
     pub(super) failed: Failed,
+    /// Whether it is that of a [guard](super::guard).
+    guards: bool,
 }
 
 impl Looking {
+    pub(super) fn guarding(draft: Box<Draft>, seed: u64, failed: Failed) -> Self {
+        let attempts = Attempts::new(seed);
+        Self { draft, attempts, replies: Vec::new(), failed, guards: true }
+    }
+
     /// Returns whether what is looked at decides whether the operation is sent again at once.
     pub(super) fn decides(&self) -> bool {
         matches!(self.failed.repeat, Repeat::Decided(_))
@@ -63,7 +70,7 @@ pub(super) enum Repeat {
 
 impl<O: Operation> Call<O> {
     /// Determines the outcome of a failed operation where an attempt may have been applied.
-    pub(super) fn conclude(&mut self, now: Now, mut failed: Failed, replies: Vec<Reply>) {
+    pub(super) fn conclude(&mut self, now: Now, failed: Failed, replies: Vec<Reply>) {
         self.looking = None;
         if !self.doubtful || self.operation.idempotency() == Idempotency::Read {
             self.state = State::Over(Some(Err(failed.error)));
@@ -79,29 +86,25 @@ impl<O: Operation> Call<O> {
             Recovery::Look(draft) if self.looks_on() && replies.len() < MOST_LOOKS => {
                 let seed = self.seed.wrapping_add(1 + replies.len() as u64);
                 let attempts = Attempts::new(seed);
-                let delay = match &mut failed.repeat {
-                    Repeat::Decided(delay) => delay.take(),
-                    Repeat::No | Repeat::Proven | Repeat::Anyway => None,
-                };
-                self.looking = Some(Looking { draft, attempts, replies, failed });
-                self.state = delay.map_or(State::Ready, State::Backoff);
+                self.begin_look(Looking { draft, attempts, replies, failed, guards: false });
             }
             Recovery::Hash(digests) if self.looks_on() && !self.hashed => {
                 self.hashed = true;
                 match self.hash(digests) {
                     Some(draft) => {
                         let attempts = Attempts::new(self.seed);
-                        self.looking = Some(Looking { draft, attempts, replies, failed });
+                        self.looking =
+                            Some(Looking { draft, attempts, replies, failed, guards: false });
                         self.state = State::Ready;
                     }
                     None => self.unproven(now, failed),
                 }
             }
             Recovery::NotDone => match failed.repeat {
-                Repeat::Decided(delay) if !self.cancelled => {
-                    self.failure = Some(failed.error);
-                    self.state = delay.map_or(State::Ready, State::Backoff);
-                }
+                Repeat::Decided(_) if !self.cancelled => match self.is_guarded(replies.last()) {
+                    true => self.look_first(failed),
+                    false => self.resend(failed),
+                },
                 Repeat::Proven | Repeat::Anyway => self.repeat(now, failed.error, true),
                 Repeat::No | Repeat::Decided(_) if self.under_way.attempts > 0 => {
                     self.unknown(failed.error);
@@ -115,6 +118,28 @@ impl<O: Operation> Call<O> {
                 self.unproven(now, failed);
             }
         }
+    }
+
+    /// Sends the operation again, after the delay if it is still to come.
+    pub(super) fn resend(&mut self, failed: Failed) {
+        let Failed { error, repeat } = failed;
+        match repeat {
+            Repeat::Decided(delay) if !self.cancelled => {
+                self.failure = Some(error);
+                self.state = delay.map_or(State::Ready, State::Backoff);
+            }
+            _ => self.fail_with(error),
+        }
+    }
+
+    /// Sends a look, after the delay of the failure if there is one.
+    pub(super) fn begin_look(&mut self, mut looking: Looking) {
+        let delay = match &mut looking.failed.repeat {
+            Repeat::Decided(delay) => delay.take(),
+            Repeat::No | Repeat::Proven | Repeat::Anyway => None,
+        };
+        self.looking = Some(looking);
+        self.state = delay.map_or(State::Ready, State::Backoff);
     }
 
     /// Handles a failure whose outcome nothing proves.
@@ -167,7 +192,7 @@ impl<O: Operation> Call<O> {
             false => self.attempts.next(now, retry_policy, RetryDecision::Transient, &error),
         };
         match wait {
-            Some(wait) => self.state = State::Backoff(wait),
+            Some(wait) => self.repeat_after(now, wait, error),
             None if proven && self.under_way.attempts == 0 => {
                 self.state = State::Over(Some(Err(error)))
             }
@@ -190,6 +215,9 @@ impl<O: Operation> Call<O> {
         }
         let error = match done.into_parts().1 {
             Ok(reply) if reply.cut.is_none() && !is_busy(reply.status()) => {
+                if looking.guards {
+                    return self.permitted(looking.failed, &reply);
+                }
                 looking.replies.push(reply);
                 return self.conclude(now, looking.failed, looking.replies);
             }
@@ -209,7 +237,7 @@ impl<O: Operation> Call<O> {
                 self.state = State::Backoff(wait);
                 self.looking = Some(looking);
             }
-            None => self.unknown(looking.failed.error),
+            None => self.fail_with(looking.failed.error),
         }
     }
 }

@@ -159,10 +159,7 @@ impl S3Copy {
         if size <= self.options.threshold.min(LARGEST_COPY) {
             let heeds = self.service.config().quirks.conditional_put;
             if absent::is_needed(&copy.conditions, heeds) {
-                let mut head = HeadObject::new(&copy.bucket, &copy.key);
-                head.customer_key.clone_from(&copy.properties.encryption.customer_key);
-                head.common.clone_from(&copy.common);
-                let look = self.call(head, LOOK).keeping_place();
+                let look = self.call(target_of(&copy), LOOK).keeping_place();
                 return Ok(Phase::Absent(Box::new(look), Box::new(copy), size));
             }
             return Ok(Phase::Copy(Box::new(self.call(copy, COPY)), size));
@@ -228,10 +225,8 @@ impl S3Copy {
     }
 
     fn size_of(&self, copy: &CopyObject, uploaded: &Uploaded) -> Box<Call<HeadObject>> {
-        let mut head = HeadObject::new(&copy.bucket, &copy.key);
+        let mut head = target_of(copy);
         head.version_id.clone_from(&uploaded.version_id);
-        head.customer_key.clone_from(&copy.properties.encryption.customer_key);
-        head.common.clone_from(&copy.common);
         Box::new(self.call(head, SIZE))
     }
 
@@ -251,6 +246,14 @@ impl S3Copy {
         let attach = Attach::new(copy, names, uploaded, service, self.auth, seed);
         ControlFlow::Continue(Phase::Attach(Box::new(attach)))
     }
+}
+
+/// Returns the HEAD of the object that a copy makes.
+fn target_of(copy: &CopyObject) -> HeadObject {
+    let mut head = HeadObject::new(&copy.bucket, &copy.key);
+    head.customer_key.clone_from(&copy.properties.encryption.customer_key);
+    head.common.clone_from(&copy.common);
+    head
 }
 
 /// Compares the size of a copy in parts with that of its source. A HEAD that fails proves nothing.
@@ -305,7 +308,11 @@ impl Machine for S3Copy {
                             _ if self.cancelled => {
                                 Phase::Over(Some(ExchangeError::cancelled().into()))
                             }
-                            Ok(()) => Phase::Copy(Box::new(self.call(copy, COPY)), size),
+                            Ok(()) => {
+                                let look = target_of(&copy).draft(&self.service);
+                                let call = self.call(copy, COPY).guarded(look, absent::permit);
+                                Phase::Copy(Box::new(call), size)
+                            }
                             Err(error) => Phase::Over(Some(error)),
                         };
                     }

@@ -1,8 +1,8 @@
 //! The check before an upload that must not replace an object, where the server may ignore the
 //! condition of the request that makes the object. A multipart upload checks twice: before its
-//! creation, and before its completion, which may be hours later or in another process. A server
-//! that ignores the condition replaces an object that another client stores between the check and
-//! that request.
+//! creation, and before its completion, which may be hours later or in another process. The check
+//! is repeated before each repetition of the request that makes the object. A server that ignores
+//! the condition replaces an object that another client stores between the check and that request.
 //!
 //! A server that refuses the condition gets the request without it, after a check that must find no
 //! object: a refused HEAD is not enough there, because nothing else compares.
@@ -36,6 +36,16 @@ pub(super) fn may_be_refused(conditions: &Conditions, error: &Error) -> bool {
         _ => false,
     };
     is_create_only(conditions) && refused && !error.outcome_unknown()
+}
+
+/// Decides as [`looked`] before a repetition.
+pub(in crate::machine) fn permit(there: Result<(), Error>) -> Result<(), Error> {
+    looked(there.map(|()| ObjectHead::default()))
+}
+
+/// Decides as [`looked_alone`] before a repetition.
+pub(super) fn permit_alone(there: Result<(), Error>) -> Result<(), Error> {
+    looked_alone(there.map(|()| ObjectHead::default()))
 }
 
 /// Returns `Ok` if the upload may go on: there is no object, or the server refused the HEAD, for

@@ -319,7 +319,16 @@ impl S3Upload {
         {
             put.checksum.algorithm = Some(policy.algorithm);
         }
-        job.call(put, &self.service, PUT)
+        let call = job.call(put, &self.service, PUT);
+        let heeds = self.service.config().quirks.conditional_put;
+        let look = || job.head().draft(&self.service);
+        match self.condition {
+            Condition::Refused | Condition::Left if absent::is_create_only(&job.conditions) => {
+                call.guarded(look(), absent::permit_alone)
+            }
+            _ if absent::is_needed(&job.conditions, heeds) => call.guarded(look(), absent::permit),
+            _ => call,
+        }
     }
 }
 

@@ -137,6 +137,10 @@ impl S3Model {
         self
     }
 
+    pub(crate) fn manners(&self) -> &Manners {
+        &self.manners
+    }
+
     /// Adds an empty bucket.
     pub fn with_bucket(mut self, name: &str) -> Self {
         self.buckets.insert(name.to_owned(), Bucket::default());

@@ -84,6 +84,13 @@ pub(crate) fn model(chance: &mut Chance) -> S3Model {
     S3Model::new().with_manners(manners.with_min_part_size(1 << 10)).with_bucket("bucket")
 }
 
+/// Returns a server with a bucket, which ignores the conditions of writes.
+pub(crate) fn heedless_of_writes(chance: &mut Chance) -> S3Model {
+    let model = model(chance);
+    let manners = Manners { conditional_writes: false, ..model.manners().clone() };
+    model.with_manners(manners)
+}
+
 /// Returns a server with a bucket, which ignores `If-Match` of a GetObject.
 pub(crate) fn heedless_model() -> S3Model {
     let manners = Manners { check_clock: true, conditional_reads: false, ..Manners::aws() };

@@ -57,6 +57,7 @@ where
     if if_absent && chance.percent(60) {
         world.host.cloud_model_mut().ignore_conditions();
         world.heedless = true;
+        world.record.calls = true;
     }
     if chance.percent(40) {
         world.intrudes_later(Duration::from_millis(chance.below(5000)));

@@ -12,7 +12,7 @@ use apus_core::machine::{
 use apus_core::s3::{Conditions, ETag};
 use bytes::Bytes;
 
-use super::s3::{Setup, bytes, keys, model, unlike};
+use super::s3::{Setup, bytes, heedless_of_writes, keys, model, unlike};
 use super::{Outcome, Over, Workload};
 use crate::server::{Request, S3Model};
 use crate::sim::chance::Chance;
@@ -104,7 +104,11 @@ fn run(schedule: &Schedule, shape: &Shape) -> Over {
     let setup = Setup::new(&mut chance);
     let length = length(&mut chance, schedule.size, shape.parts);
     let object = bytes(length, schedule.seed);
-    let (server, older) = with_older(model(&mut chance), &mut chance, &object, shape.conditional);
+    let mut rare = Chance::new(schedule.seed, "upload, conditions");
+    let known = setup.service.config().quirks.conditional_put;
+    let heedless = shape.conditional && !known && rare.percent(40);
+    let server = if heedless { heedless_of_writes(&mut chance) } else { model(&mut chance) };
+    let (server, older) = with_older(server, &mut chance, &object, shape.conditional);
     let mut world = World::new(schedule, Host::s3(server));
     world.cleanup = if shape.parts { CLEANUP } else { &[] };
     world.assembles = shape.parts && setup.algorithm.is_some();
@@ -119,6 +123,10 @@ fn run(schedule: &Schedule, shape: &Shape) -> Over {
         world.intruder = Some(unlike(&[&object, there], schedule.seed ^ 1));
     }
     let options = options(&mut chance, &setup, shape, &older);
+    world.heedless = heedless && options.conditions.if_none_match.is_some();
+    if world.heedless && rare.percent(50) {
+        world.intrudes_later(Duration::from_millis(rare.below(20_000)));
+    }
     let source = match shape.stream {
         true if chance.percent(40) => UploadSource::Stream(Some(promised(&mut chance, length))),
         true => UploadSource::Stream(None),
@@ -221,8 +229,9 @@ fn condition_held(world: &mut World, options: &UploadOptions, older: &Older, obj
         return;
     }
     let there = world.host.s3_model().object("bucket", "key").map(|object| object.body.clone());
-    // A server that refuses the condition, and shows no object where there is one.
-    let blind = world.record.unconditional && world.record.denied;
+    // A server that refuses or ignores the condition, and does not show the object that is there.
+    let blind = world.record.unconditional && world.record.denied
+        || world.heedless && (world.record.denied || world.record.looked_in_vain);
     if there.as_ref() != Some(older) && !blind {
         world.wrong("an object was replaced that was not to be");
     }

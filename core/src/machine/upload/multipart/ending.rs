@@ -6,6 +6,7 @@ use super::{
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value, combine};
 use crate::contract::{Notice, OnFailure, Operation as _, Proof};
 use crate::error::{Error, Kind, Leftover};
+use crate::machine::Call;
 use crate::machine::abort_upload::another_id;
 use crate::machine::upload::flight::WATCHES;
 use crate::machine::upload::multipart::Uploaded;
@@ -77,12 +78,24 @@ impl Multipart {
         match self.completion() {
             Ok(complete) => {
                 self.completing = true;
-                self.phase = Phase::Complete(Box::new(self.call(complete, COMPLETE)));
+                let call = self.call(complete, COMPLETE);
+                self.phase = Phase::Complete(Box::new(self.guarded(call)));
             }
             Err(error) => {
                 self.fail(now, error);
                 self.phase = self.cleanup();
             }
+        }
+    }
+
+    fn guarded(&self, call: Call<CompleteMultipartUpload>) -> Call<CompleteMultipartUpload> {
+        let heeds = self.service.config().quirks.conditional_complete;
+        match absent::is_needed(&self.job.conditions, heeds && !self.unconditional) {
+            true if self.unconditional => {
+                call.guarded(self.job.head().draft(&self.service), absent::permit_alone)
+            }
+            true => call.guarded(self.job.head().draft(&self.service), absent::permit),
+            false => call,
         }
     }
 

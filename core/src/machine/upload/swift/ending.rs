@@ -53,13 +53,13 @@ impl Segmented {
                 put.properties = properties;
                 put.if_absent = job.options.if_absent;
                 put.heartbeat = self.heartbeat;
-                Manifest::Static(job.call(put, MANIFEST).persisting())
+                Manifest::Static(job.guarded(job.call(put, MANIFEST).persisting()))
             }
             LargeObject::Dynamic => {
                 let mut put = PutDlo::new(container, object, self.layout.all());
                 put.properties = properties;
                 put.if_absent = job.options.if_absent;
-                Manifest::Dynamic(job.call(put, MANIFEST).persisting())
+                Manifest::Dynamic(job.guarded(job.call(put, MANIFEST).persisting()))
             }
         };
         Phase::Manifest(Box::new(manifest))

@@ -72,6 +72,19 @@ impl Job {
         head
     }
 
+    /// Lets the call look before each repetition, if it must replace nothing: Ceph's gateway ignores
+    /// the condition.
+    pub(super) fn guarded<O: Operation<Service = Service>>(&self, call: Call<O>) -> Call<O> {
+        match self.options.if_absent {
+            true => call.guarded(self.head().draft(&self.service), |there| match there {
+                Ok(()) => Err(Self::exists()),
+                Err(error) if error.is_not_found() || error.is_lasting_refusal() => Ok(()),
+                Err(error) => Err(error),
+            }),
+            false => call,
+        }
+    }
+
     /// Returns whether the existing object must be looked at before anything is written.
     pub(super) fn looks_first(&self) -> bool {
         self.options.if_absent || self.options.remove_replaced

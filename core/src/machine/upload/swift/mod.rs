@@ -219,7 +219,8 @@ impl SwiftUpload {
         put.properties.clone_from(&options.properties);
         put.if_absent = options.if_absent;
         put.digests.clone_from(&options.digests);
-        Phase::Put(Box::new(self.job.call(put, PUT).persisting()), replaced)
+        let call = self.job.guarded(self.job.call(put, PUT).persisting());
+        Phase::Put(Box::new(call), replaced)
     }
 
     fn uploaded(call: &Call<PutObject>, etag: ETag) -> SwiftUploaded {
