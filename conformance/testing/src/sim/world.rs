@@ -419,7 +419,8 @@ impl World {
         if !hidden && reply.status == 404 && OF_UPLOADS.contains(&operation) {
             self.record.completed_late = false;
         }
-        if (200..300).contains(&reply.status) {
+        let refused_in_200 = matches!(fault, Some(Fault::ErrorIn200(_)));
+        if (200..300).contains(&reply.status) && !refused_in_200 {
             self.record.carried_out.insert(operation);
         }
         if watched {
@@ -541,11 +542,12 @@ impl World {
     }
 
     fn jump(&mut self, by: i32) {
-        let far = Duration::from_secs(by.unsigned_abs().into());
         let before = self.now.unix.as_secs();
+        let far = u64::from(by.unsigned_abs());
+        // Whole seconds, as those of the skew.
         self.now.unix = match by < 0 {
-            true => self.now.unix.saturating_sub(far),
-            false => self.now.unix + far,
+            true => self.now.unix - Duration::from_secs(far.min(before)),
+            false => self.now.unix + Duration::from_secs(far),
         };
         // The server's clock does not jump. Ours does not go back beyond 1970.
         let seconds = |unix: u64| i64::try_from(unix).unwrap_or(i64::MAX);
