@@ -19,6 +19,7 @@ both! {
     shutdown_waits_for_runs_that_clean_up,
     what_can_not_be_removed_is_returned_once,
     what_has_yet_to_be_removed_is_named_at_the_deadline,
+    shutdowns_at_once_return_each_leftover_once,
 }
 
 /// Says when so many exchanges have been launched.
@@ -111,6 +112,46 @@ fn what_can_not_be_removed_is_returned_once(via: Via) {
     assert_eq!((bucket.as_str(), key.as_str()), ("bucket", "key"));
     assert_eq!(open(&server), std::slice::from_ref(upload_id));
     assert!(shutdown(&client, LONG).is_empty());
+}
+
+fn ids(left: &[Leftover]) -> Vec<String> {
+    let id = |left: &Leftover| match left {
+        Leftover::MultipartUpload { upload_id, .. } => upload_id.clone(),
+        other => panic!("{other:?}"),
+    };
+    left.iter().map(id).collect()
+}
+
+fn shutdowns_at_once_return_each_leftover_once(via: Via) {
+    let server = server(false, slow_parts(Fault::Refuse(403, "AccessDenied")));
+    let client = Setup::of(&server).client(via);
+    abandon(&client, 3);
+    abandon(&client, 3);
+    let left = match &client.wire {
+        Wire::Blocking(client) => std::thread::scope(|scope| {
+            let one = scope.spawn(|| client.shutdown(LONG));
+            let other = client.shutdown(LONG);
+            [one.join().unwrap(), other].concat()
+        }),
+        Wire::Async(client, runtime) => runtime.block_on(async {
+            let dropped = async {
+                tokio::select! {
+                    biased;
+                    left = client.shutdown(LONG) => left,
+                    () = tokio::task::yield_now() => Vec::new(),
+                }
+            };
+            let (a, b, c) = tokio::join!(client.shutdown(LONG), dropped, client.shutdown(LONG));
+            [a, b, c].concat()
+        }),
+    };
+    let mut named = ids(&left);
+    let mut open = open(&server);
+    named.sort();
+    open.sort();
+    assert_eq!(open.len(), 2);
+    assert_eq!(named, open);
+    assert_eq!(shutdown(&client, LONG), []);
 }
 
 fn what_has_yet_to_be_removed_is_named_at_the_deadline(via: Via) {
