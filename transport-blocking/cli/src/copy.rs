@@ -89,14 +89,23 @@ pub(crate) fn mv(stage: &Stage, mv: &Mv) -> Result<Exit, Failure> {
     copied(stage, &mv.copy, true)
 }
 
+/// How an object is copied.
+#[derive(Clone, Copy)]
+struct How {
+    /// The copy is read and compared again.
+    again: bool,
+    /// Its source is removed afterwards.
+    is_moved: bool,
+}
+
 fn copied(stage: &Stage, copy: &Copy, is_moved: bool) -> Result<Exit, Failure> {
     let open = stage.open_to_read()?;
     let to = open.other.as_deref().unwrap_or(&copy.to);
     let there = open.named(to)?;
-    let again = copy.read_again;
+    let how = How { again: copy.read_again, is_moved };
     if copy.which.is_one() && !copy.dry_run && !is_moved {
         let location = copy.which.locations.first().map_or("", |location| location);
-        one(stage, &open, location, to, copy.id.as_deref(), (again, false))?;
+        one(stage, &open, location, to, copy.id.as_deref(), how)?;
         return Ok(Exit::Done);
     }
     let prefix = match (&copy.id, &*copy.which.locations) {
@@ -124,9 +133,9 @@ fn copied(stage: &Stage, copy: &Copy, is_moved: bool) -> Result<Exit, Failure> {
             let text = format!("would {verb} {} to {to}:{id}", shown(argument));
             return stage.output.result(&value, Printable(&text));
         }
-        let make = || match server::between(&open, &target, there, (again, is_moved))? {
+        let make = || match server::between(&open, &target, there, how)? {
             Some(copy) => copy.run(stage, &id),
-            None => one(stage, &open, argument, to, Some(&id), (again, is_moved)),
+            None => one(stage, &open, argument, to, Some(&id), how),
         };
         match is_moved {
             true => moved::run(stage, &open, argument, there, make),
@@ -142,7 +151,7 @@ fn one(
     location: &str,
     to: &str,
     id: Option<&str>,
-    (again, is_moved): (bool, bool),
+    how: How,
 ) -> Result<Copied, Failure> {
     let there = open.named(to)?;
     open.named_user(there)?;
@@ -161,7 +170,7 @@ fn one(
     let (properties, left) = kept(there, head);
     if !left.is_empty() {
         let left = left.join(" and ");
-        if is_moved {
+        if how.is_moved {
             let what = format!("the object has {left}, which a copy through this machine lacks");
             return Err(Failure::new(Exit::Other, what));
         }
@@ -196,7 +205,7 @@ fn one(
         let what = "the digest of the stored copy differs from that of the source";
         return Err(open.removed(&copied, Failure::new(Exit::Integrity, what)));
     }
-    let compared = match again {
+    let compared = match how.again {
         false => by_head(open, &copied, &added)?,
         true => None,
     };

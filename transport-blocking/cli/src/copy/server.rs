@@ -5,6 +5,7 @@ use apus_core::checksum::{Declared, Value};
 use apus_core::store::{S3Store, StoreBackend};
 use serde_json::json;
 
+use super::How;
 use super::moved::Copied;
 use crate::Stage;
 use crate::address::shown;
@@ -21,17 +22,15 @@ pub(super) struct Between<'a> {
     there: &'a StoreBackend,
     from: (&'a str, &'a str),
     store: &'a S3Store,
-    /// Whether its source is removed afterwards.
-    is_moved: bool,
+    how: How,
 }
 
 /// Returns the copy if the server can make it: both buckets are at one server, with the same keys.
-/// `again`: the copy is to be read by the client; `is_moved`: its source is removed afterwards.
 pub(super) fn between<'a>(
     open: &Open,
     target: &'a Target<'a>,
     there: &'a StoreBackend,
-    (again, is_moved): (bool, bool),
+    how: How,
 ) -> Result<Option<Between<'a>>, Failure> {
     let (StoreBackend::S3(here), StoreBackend::S3(store)) = (target.backend, there) else {
         return Ok(None);
@@ -42,12 +41,12 @@ pub(super) fn between<'a>(
             == other.s3_store_access_key.as_ref().map(|key| key.expose())
         && one.s3_store_credential_source == other.s3_store_credential_source
         && one.s3_store_profile == other.s3_store_profile;
-    if again || !is_same {
+    if how.again || !is_same {
         return Ok(None);
     }
     let Objects::S3(bucket, _) = open.objects(there)? else { return Ok(None) };
     let from = (target.container.as_deref().unwrap_or(here.bucket()), &*target.name);
-    Ok(Some(Between { bucket, here: target.backend, there, from, store, is_moved }))
+    Ok(Some(Between { bucket, here: target.backend, there, from, store, how }))
 }
 
 impl Between<'_> {
@@ -81,7 +80,7 @@ impl Between<'_> {
         let value = json!({ "url": url, "size": copied.size, "copy_checked": compared });
         stage.output.result(&value, Printable(&url))?;
         let by_size_alone = compared == SIZE_ALONE;
-        if by_size_alone && !self.is_moved {
+        if by_size_alone && !self.how.is_moved {
             let what = "compared by size alone, for the server states no MD5 and no checksum of the \
                         whole object that both have: --read-again copies and compares the bytes";
             stage.output.warn(format_args!("{}: {what}", shown(&format!("{}/{id}", bucket.name))));
