@@ -24,62 +24,40 @@ pub struct Properties {
     pub metadata: BTreeMap<String, String>,
 }
 
-impl From<Properties> for s3::Properties {
-    fn from(properties: Properties) -> Self {
-        Self {
-            content_type: properties.content_type,
-            content_encoding: properties.content_encoding,
-            content_disposition: properties.content_disposition,
-            content_language: properties.content_language,
-            cache_control: properties.cache_control,
-            expires: properties.expires,
-            metadata: properties.metadata,
-            ..Self::default()
+/// The conversions of one protocol, whose types have the same fields and others.
+macro_rules! conversions {
+    ($protocol:ident) => {
+        impl From<Properties> for $protocol::Properties {
+            fn from(properties: Properties) -> Self {
+                Self {
+                    content_type: properties.content_type,
+                    content_encoding: properties.content_encoding,
+                    content_disposition: properties.content_disposition,
+                    content_language: properties.content_language,
+                    cache_control: properties.cache_control,
+                    expires: properties.expires,
+                    metadata: properties.metadata,
+                    ..Self::default()
+                }
+            }
         }
-    }
+
+        /// Of the response to a HEAD or a GET of an object.
+        impl From<&$protocol::ObjectHead> for Properties {
+            fn from(head: &$protocol::ObjectHead) -> Self {
+                Self {
+                    content_type: head.content_type.clone(),
+                    content_encoding: head.content_encoding.clone(),
+                    content_disposition: head.content_disposition.clone(),
+                    content_language: head.content_language.clone(),
+                    cache_control: head.cache_control.clone(),
+                    expires: head.expires.as_deref().and_then(Timestamp::parse_http),
+                    metadata: head.metadata.clone(),
+                }
+            }
+        }
+    };
 }
 
-impl From<Properties> for swift::Properties {
-    fn from(properties: Properties) -> Self {
-        Self {
-            content_type: properties.content_type,
-            content_encoding: properties.content_encoding,
-            content_disposition: properties.content_disposition,
-            content_language: properties.content_language,
-            cache_control: properties.cache_control,
-            expires: properties.expires,
-            metadata: properties.metadata,
-            ..Self::default()
-        }
-    }
-}
-
-/// Of the response to HeadObject, or to GetObject.
-impl From<&s3::ObjectHead> for Properties {
-    fn from(head: &s3::ObjectHead) -> Self {
-        Self {
-            content_type: head.content_type.clone(),
-            content_encoding: head.content_encoding.clone(),
-            content_disposition: head.content_disposition.clone(),
-            content_language: head.content_language.clone(),
-            cache_control: head.cache_control.clone(),
-            expires: head.expires.as_deref().and_then(Timestamp::parse_http),
-            metadata: head.metadata.clone(),
-        }
-    }
-}
-
-/// Of the response to a HEAD or a GET of an object.
-impl From<&swift::ObjectHead> for Properties {
-    fn from(head: &swift::ObjectHead) -> Self {
-        Self {
-            content_type: head.content_type.clone(),
-            content_encoding: head.content_encoding.clone(),
-            content_disposition: head.content_disposition.clone(),
-            content_language: head.content_language.clone(),
-            cache_control: head.cache_control.clone(),
-            expires: head.expires.as_deref().and_then(Timestamp::parse_http),
-            metadata: head.metadata.clone(),
-        }
-    }
-}
+conversions!(s3);
+conversions!(swift);
