@@ -10,6 +10,7 @@ use http::StatusCode;
 
 pub use self::boxed::BoxedCall;
 use self::guard::Guard;
+pub(in crate::machine) use self::outcome::Permit;
 use self::outcome::{Failed, Looking, Repeat};
 use crate::checksum::Value;
 use crate::contract::{Machine, OnFailure, Operation, Service, Step};
@@ -503,11 +504,13 @@ impl<O: Operation> Machine for Call<O> {
         if !asks && !matches!(self.state, State::Ready | State::Backoff(_)) {
             return;
         }
-        if self.persists && self.looking.is_some() {
+        if self.persists && self.doubtful && self.looking.is_some() {
             return;
         }
-        if let Some(looking) = self.looking.take() {
-            return self.fail_with(looking.failed.error);
+        if let Some(looking) = self.looking.take()
+            && self.doubtful
+        {
+            return self.unknown(looking.failed.error);
         }
         let error = Error::from(ExchangeError::cancelled()).in_operation(O::NAME);
         let error = error.with_attempts(self.attempts.made());

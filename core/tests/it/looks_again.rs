@@ -1,11 +1,16 @@
 //! A write that must replace nothing is repeated only after another look, where the server ignores
 //! the condition or refuses it: another client may store an object during the delay.
 
+use std::time::Duration;
+
 use apus_core::Error;
+use apus_core::contract::OnFailure;
+use apus_core::credentials::Credentials;
 use apus_core::machine::{
-    PartLimits, S3Copy, S3Upload, ServerCopyOptions, UploadOptions, UploadSource,
+    Auth, PartLimits, S3Copy, S3Upload, ServerCopyOptions, UploadOptions, UploadSource,
 };
 use apus_core::s3::{Conditions, CopyObject, CopySource};
+use apus_core::sign::Keys;
 use http::request;
 
 use crate::support::{Answer, Sim, service};
@@ -95,6 +100,40 @@ fn an_upload_to_s3_looks_again() {
             }
         }
     }
+}
+
+/// Signed for a time that the server does not accept, it is signed again after another look.
+#[test]
+fn a_write_that_is_signed_again_looks_again() {
+    let upload = |service| {
+        let options =
+            UploadOptions { conditions: Conditions::absent(), ..UploadOptions::default() };
+        S3Upload::new("bucket", "key", UploadSource::Seekable(4), options, service, 1).unwrap()
+    };
+    let skewed =
+        Answer::error(403, "RequestTimeTooSkewed").header("date", "Sun, 30 Aug 2015 14:36:00 GMT");
+    let auth = Auth::new(Credentials::new(Keys::new("AKIDEXAMPLE", "secret")));
+    let mut server = Server { refuses_condition: false, first: skewed, writes: 0 };
+    let run = Sim::with_auth(upload(service(|_| {})), auth)
+        .source("abcd")
+        .run(|head, _| server.answer(head));
+    assert_eq!(server.writes, 1, "{:?}", run.requests);
+    assert!(run.result.unwrap_err().is_precondition_failed());
+}
+
+#[test]
+fn a_cancellation_before_the_look_is_told_as_one() {
+    let options = UploadOptions { conditions: Conditions::absent(), ..UploadOptions::default() };
+    let source = UploadSource::Seekable(4);
+    let upload = S3Upload::new("bucket", "key", source, options, service(|_| {}), 1).unwrap();
+    let first = Answer::error(503, "SlowDown").header("retry-after", 9);
+    let mut server = Server { refuses_condition: false, first, writes: 0 };
+    let run = Sim::new(upload)
+        .source("abcd")
+        .cancel_at(Duration::from_secs(2), OnFailure::Abort)
+        .run(|head, _| server.answer(head));
+    assert_eq!(server.writes, 1, "{:?}", run.requests);
+    assert!(run.result.unwrap_err().is_cancelled());
 }
 
 #[test]

@@ -7,8 +7,8 @@
 
 use http::StatusCode;
 
-use super::outcome::{Failed, Looking};
-use super::{Call, State};
+use super::Call;
+use super::outcome::{Failed, Looking, Permit};
 use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
@@ -16,21 +16,14 @@ use crate::http::{Draft, Reply};
 /// A request that shows whether there is an object, and what its response permits.
 #[derive(Clone, Debug)]
 pub(super) struct Guard {
-    pub(super) look: Box<Draft>,
+    look: Box<Draft>,
     permit: Permit,
 }
 
-/// Decides by the result of a look whether the write is sent: `Ok` is an object.
-pub(in crate::machine) type Permit = fn(Result<(), Error>) -> Result<(), Error>;
-
 impl<O: Operation> Call<O> {
     /// Sends this look before each repetition, and the repetition only if `permit` permits it.
-    pub(in crate::machine) fn guarded(
-        mut self,
-        look: Result<Box<Draft>, Error>,
-        permit: Permit,
-    ) -> Self {
-        self.guard = look.ok().map(|look| Guard { look, permit });
+    pub(in crate::machine) fn guarded(mut self, look: Box<Draft>, permit: Permit) -> Self {
+        self.guard = Some(Guard { look, permit });
         self
     }
 
@@ -41,23 +34,14 @@ impl<O: Operation> Call<O> {
     }
 
     /// Handles the response to the look.
-    pub(super) fn permitted(&mut self, failed: Failed, reply: &Reply) {
+    pub(super) fn permitted(&mut self, failed: Failed, reply: &Reply, permit: Permit) {
         let there = match reply.status() {
             status if status.is_success() => Ok(()),
             status => Err(Error::refused(status, None, None)),
         };
-        let permit = self.guard.as_ref().map(|guard| guard.permit);
-        match permit.map_or(Ok(()), |permit| permit(there)) {
+        match permit(there) {
             Ok(()) => self.resend(failed),
             Err(error) => self.fail_with(self.named(error)),
-        }
-    }
-
-    /// Ends the call with this error. Its outcome is unknown where an attempt may have been applied.
-    pub(super) fn fail_with(&mut self, error: Error) {
-        match self.doubtful {
-            true => self.unknown(error),
-            false => self.state = State::Over(Some(Err(error))),
         }
     }
 
@@ -65,8 +49,8 @@ impl<O: Operation> Call<O> {
     pub(super) fn look_first(&mut self, failed: Failed) {
         match &self.guard {
             Some(guard) => {
-                let look = guard.look.clone();
-                self.begin_look(Looking::guarding(look, self.seed, failed));
+                let (look, permit) = (guard.look.clone(), guard.permit);
+                self.begin_look(Looking::guarding(look, permit, self.seed, failed));
             }
             None => self.fail_with(failed.error),
         }

@@ -31,14 +31,14 @@ pub(super) struct Looking {
     pub(super) attempts: Attempts,
     replies: Vec<Reply>,
     pub(super) failed: Failed,
-    /// Whether it is that of a [guard](super::guard).
-    guards: bool,
+    /// What decides about its response, if it is that of a [guard](super::guard).
+    permit: Option<Permit>,
 }
 
 impl Looking {
-    pub(super) fn guarding(draft: Box<Draft>, seed: u64, failed: Failed) -> Self {
+    pub(super) fn guarding(draft: Box<Draft>, permit: Permit, seed: u64, failed: Failed) -> Self {
         let attempts = Attempts::new(seed);
-        Self { draft, attempts, replies: Vec::new(), failed, guards: true }
+        Self { draft, attempts, replies: Vec::new(), failed, permit: Some(permit) }
     }
 
     /// Returns whether what is looked at decides whether the operation is sent again at once.
@@ -46,6 +46,9 @@ impl Looking {
         matches!(self.failed.repeat, Repeat::Decided(_))
     }
 }
+
+/// Decides by the result of a look whether the write is sent: `Ok` is an object.
+pub(in crate::machine) type Permit = fn(Result<(), Error>) -> Result<(), Error>;
 
 /// How the operation failed.
 #[derive(Debug)]
@@ -86,7 +89,7 @@ impl<O: Operation> Call<O> {
             Recovery::Look(draft) if self.looks_on() && replies.len() < MOST_LOOKS => {
                 let seed = self.seed.wrapping_add(1 + replies.len() as u64);
                 let attempts = Attempts::new(seed);
-                self.begin_look(Looking { draft, attempts, replies, failed, guards: false });
+                self.begin_look(Looking { draft, attempts, replies, failed, permit: None });
             }
             Recovery::Hash(digests) if self.looks_on() && !self.hashed => {
                 self.hashed = true;
@@ -94,7 +97,7 @@ impl<O: Operation> Call<O> {
                     Some(draft) => {
                         let attempts = Attempts::new(self.seed);
                         self.looking =
-                            Some(Looking { draft, attempts, replies, failed, guards: false });
+                            Some(Looking { draft, attempts, replies, failed, permit: None });
                         self.state = State::Ready;
                     }
                     None => self.unproven(now, failed),
@@ -178,6 +181,14 @@ impl<O: Operation> Call<O> {
         !self.cancelled || self.persists
     }
 
+    /// Ends the call with this error. Its outcome is unknown where an attempt may have been applied.
+    pub(super) fn fail_with(&mut self, error: Error) {
+        match self.doubtful {
+            true => self.unknown(error),
+            false => self.state = State::Over(Some(Err(error))),
+        }
+    }
+
     pub(super) fn unknown(&mut self, error: Error) {
         let look_at = self.operation.look_at();
         self.state = State::Over(Some(Err(error.with_outcome_unknown(look_at))));
@@ -215,8 +226,8 @@ impl<O: Operation> Call<O> {
         }
         let error = match done.into_parts().1 {
             Ok(reply) if reply.cut.is_none() && !is_busy(reply.status()) => {
-                if looking.guards {
-                    return self.permitted(looking.failed, &reply);
+                if let Some(permit) = looking.permit {
+                    return self.permitted(looking.failed, &reply, permit);
                 }
                 looking.replies.push(reply);
                 return self.conclude(now, looking.failed, looking.replies);

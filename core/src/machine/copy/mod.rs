@@ -169,6 +169,18 @@ impl S3Copy {
         Ok(Phase::Gather(Box::new(gather), Box::new(copy), Box::new(head)))
     }
 
+    /// Returns the copy, which looks before each repetition where the server may ignore its condition.
+    fn guarded(&self, copy: CopyObject) -> Result<Call<CopyObject>, Error> {
+        let heeds = self.service.config().quirks.conditional_put;
+        let permit = absent::permit(&copy.conditions, heeds, false);
+        let look = target_of(&copy).draft(&self.service)?;
+        let call = self.call(copy, COPY);
+        Ok(match permit {
+            Some(permit) => call.guarded(look, permit),
+            None => call,
+        })
+    }
+
     fn in_parts(
         &self,
         copy: Box<CopyObject>,
@@ -308,11 +320,10 @@ impl Machine for S3Copy {
                             _ if self.cancelled => {
                                 Phase::Over(Some(ExchangeError::cancelled().into()))
                             }
-                            Ok(()) => {
-                                let look = target_of(&copy).draft(&self.service);
-                                let call = self.call(copy, COPY).guarded(look, absent::permit);
-                                Phase::Copy(Box::new(call), size)
-                            }
+                            Ok(()) => self.guarded(copy).map_or_else(
+                                |error| Phase::Over(Some(error)),
+                                |call| Phase::Copy(Box::new(call), size),
+                            ),
                             Err(error) => Phase::Over(Some(error)),
                         };
                     }

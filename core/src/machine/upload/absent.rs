@@ -11,6 +11,7 @@ use http::StatusCode;
 
 use crate::contract::Operation as _;
 use crate::error::Error;
+use crate::machine::call::Permit;
 use crate::s3::{Conditions, HeadObject, ObjectHead};
 
 /// Returns whether the conditions require the check; `heeds` says whether the server is known to
@@ -38,14 +39,21 @@ pub(super) fn may_be_refused(conditions: &Conditions, error: &Error) -> bool {
     is_create_only(conditions) && refused && !error.outcome_unknown()
 }
 
-/// Decides as [`looked`] before a repetition.
-pub(in crate::machine) fn permit(there: Result<(), Error>) -> Result<(), Error> {
-    looked(there.map(|()| ObjectHead::default()))
-}
-
-/// Decides as [`looked_alone`] before a repetition.
-pub(super) fn permit_alone(there: Result<(), Error>) -> Result<(), Error> {
-    looked_alone(there.map(|()| ObjectHead::default()))
+/// Returns what decides about a repetition after its look; `None` where the server is known to honor
+/// the conditions, and looks are not needed. `withheld` says that the request is sent without the
+/// condition.
+pub(in crate::machine) fn permit(
+    conditions: &Conditions,
+    heeds: bool,
+    withheld: bool,
+) -> Option<Permit> {
+    if !is_needed(conditions, heeds && !withheld) {
+        return None;
+    }
+    Some(match withheld {
+        true => |there| looked_alone(there.map(|()| ObjectHead::default())),
+        false => |there| looked(there.map(|()| ObjectHead::default())),
+    })
 }
 
 /// Returns `Ok` if the upload may go on: there is no object, or the server refused the HEAD, for

@@ -238,7 +238,7 @@ impl S3Upload {
                 let heeds = self.service.config().quirks.conditional_put && !forgoes;
                 match absent::is_needed(&self.job.conditions, heeds) {
                     true => self.look(length),
-                    false => Phase::Put(Box::new(self.put(length))),
+                    false => self.put(length),
                 }
             }
             Way::Parts => {
@@ -270,7 +270,7 @@ impl S3Upload {
                 if create_only && self.condition != Condition::Sent {
                     self.notice = Some(Notice::Unconditional { operation: PutObject::NAME });
                 }
-                Phase::Put(Box::new(self.put(length)))
+                self.put(length)
             }
         }
     }
@@ -291,7 +291,7 @@ impl S3Upload {
         }
     }
 
-    fn put(&self, length: u64) -> Call<PutObject> {
+    fn put(&self, length: u64) -> Phase {
         let job = &self.job;
         let body = match length {
             0 => Body::Empty,
@@ -319,15 +319,12 @@ impl S3Upload {
         {
             put.checksum.algorithm = Some(policy.algorithm);
         }
+        let heeds = config.quirks.conditional_put;
+        let withheld = self.condition != Condition::Sent;
         let call = job.call(put, &self.service, PUT);
-        let heeds = self.service.config().quirks.conditional_put;
-        let look = || job.head().draft(&self.service);
-        match self.condition {
-            Condition::Refused | Condition::Left if absent::is_create_only(&job.conditions) => {
-                call.guarded(look(), absent::permit_alone)
-            }
-            _ if absent::is_needed(&job.conditions, heeds) => call.guarded(look(), absent::permit),
-            _ => call,
+        match job.guarded(call, &self.service, heeds, withheld) {
+            Ok(call) => Phase::Put(Box::new(call)),
+            Err(error) => Phase::Over(Some(error)),
         }
     }
 }

@@ -6,7 +6,6 @@ use super::{
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value, combine};
 use crate::contract::{Notice, OnFailure, Operation as _, Proof};
 use crate::error::{Error, Kind, Leftover};
-use crate::machine::Call;
 use crate::machine::abort_upload::another_id;
 use crate::machine::upload::flight::WATCHES;
 use crate::machine::upload::multipart::Uploaded;
@@ -75,27 +74,20 @@ impl Multipart {
             let operation = CompleteMultipartUpload::NAME;
             self.notice = Some(Notice::Unconditional { operation });
         }
-        match self.completion() {
-            Ok(complete) => {
+        let heeds = self.service.config().quirks.conditional_complete;
+        let call = self.completion().and_then(|complete| {
+            let call = self.call(complete, COMPLETE);
+            self.job.guarded(call, &self.service, heeds, self.unconditional)
+        });
+        match call {
+            Ok(call) => {
                 self.completing = true;
-                let call = self.call(complete, COMPLETE);
-                self.phase = Phase::Complete(Box::new(self.guarded(call)));
+                self.phase = Phase::Complete(Box::new(call));
             }
             Err(error) => {
                 self.fail(now, error);
                 self.phase = self.cleanup();
             }
-        }
-    }
-
-    fn guarded(&self, call: Call<CompleteMultipartUpload>) -> Call<CompleteMultipartUpload> {
-        let heeds = self.service.config().quirks.conditional_complete;
-        match absent::is_needed(&self.job.conditions, heeds && !self.unconditional) {
-            true if self.unconditional => {
-                call.guarded(self.job.head().draft(&self.service), absent::permit_alone)
-            }
-            true => call.guarded(self.job.head().draft(&self.service), absent::permit),
-            false => call,
         }
     }
 

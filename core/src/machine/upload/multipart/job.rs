@@ -7,6 +7,7 @@ use crate::contract::{OnFailure, Operation};
 use crate::error::{Error, Kind, Leftover};
 use crate::machine::Call;
 use crate::machine::compose::seed;
+use crate::machine::upload::absent;
 use crate::machine::upload::checkpoint::Checkpoints;
 use crate::s3::{
     ChecksumOptions, CommonParams, Conditions, CustomerKey, HeadObject, Properties, Service,
@@ -58,6 +59,21 @@ impl Job {
         head.customer_key = self.customer_key();
         head.common.clone_from(&self.common);
         head
+    }
+
+    /// Lets the call look before each repetition, if it must replace nothing and the server may ignore
+    /// the condition, or gets the request without it (`withheld`).
+    pub(in crate::machine::upload) fn guarded<O: Operation<Service = Service>>(
+        &self,
+        call: Call<O>,
+        service: &Arc<Service>,
+        heeds: bool,
+        withheld: bool,
+    ) -> Result<Call<O>, Error> {
+        Ok(match absent::permit(&self.conditions, heeds, withheld) {
+            Some(permit) => call.guarded(self.head().draft(service)?, permit),
+            None => call,
+        })
     }
 
     pub(in crate::machine::upload) fn call<O: Operation<Service = Service>>(

@@ -75,13 +75,14 @@ impl Job {
     /// Lets the call look before each repetition, if it must replace nothing: Ceph's gateway ignores
     /// the condition.
     pub(super) fn guarded<O: Operation<Service = Service>>(&self, call: Call<O>) -> Call<O> {
-        match self.options.if_absent {
-            true => call.guarded(self.head().draft(&self.service), |there| match there {
+        // The look before the first attempt was made of the same names: it has a draft.
+        match self.head().draft(&self.service) {
+            Ok(look) if self.options.if_absent => call.guarded(look, |there| match there {
                 Ok(()) => Err(Self::exists()),
                 Err(error) if error.is_not_found() || error.is_lasting_refusal() => Ok(()),
                 Err(error) => Err(error),
             }),
-            false => call,
+            _ => call,
         }
     }
 
